@@ -1,0 +1,3 @@
+module github.com/hardmls/hardmls
+
+go 1.26
