@@ -1,0 +1,101 @@
+# Everything a developer or CI runs. It needs Go, git and make; race needs gcc.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := all
+
+GO        ?= go
+TOOL      := $(GO) tool -modfile=tools.mod
+FUZZTIME  ?= 10s
+TESTFLAGS ?=
+# What an embedder compiles, also for the browser.
+EMBEDDED  := ./mls ./provider/soft ./storage/mem
+PROFILES  := profiles
+
+.PHONY: all build test short race purego cross fuzz bench benchcmp profile demo vectors \
+	lint vuln cover generate check-generate ci
+
+all: build lint test
+
+build:
+	$(GO) build ./...
+
+# demo shows a group at work on the project's own README: members join, send
+# files, are removed, reload from storage.
+demo:
+	$(GO) run ./cmd/hardmls demo README.md
+
+test:
+	$(GO) test $(TESTFLAGS) ./...
+
+short:
+	$(GO) test -short $(TESTFLAGS) ./...
+
+race:
+	$(GO) test -race $(TESTFLAGS) ./...
+
+# purego runs everything without assembly.
+purego:
+	$(GO) test -tags purego $(TESTFLAGS) ./...
+
+# cross shows that other machines compile: 64-bit ARM, 32-bit x86, the browser,
+# and a build without cgo.
+cross:
+	GOARCH=arm64 $(GO) vet ./...
+	GOARCH=386 $(GO) build $(EMBEDDED)
+	GOOS=js GOARCH=wasm $(GO) build $(EMBEDDED)
+	CGO_ENABLED=0 $(GO) build ./...
+
+# fuzz runs every fuzz target for FUZZTIME each.
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+# bench takes about ten minutes; benchcmp compares its figures with the
+# committed baseline.
+bench:
+	$(GO) test ./bench -run '^$$' -bench . -benchmem -benchtime=200ms -count=10 -timeout 0 | tee bench/new.txt
+
+benchcmp:
+	$(TOOL) benchstat bench/baseline.txt bench/new.txt
+
+# profile writes CPU and memory profiles of the send and the receive path and
+# prints their tops.
+profile:
+	@mkdir -p $(PROFILES)
+	@for path in AppendMessage OpenMessage; do \
+	  $(GO) test ./bench -run '^$$' -bench "^Benchmark$$path\$$/^suite=1\$$/^size=256\$$/^members=2\$$" -benchtime=2s -benchmem \
+	    -o $(PROFILES)/bench.test -cpuprofile $(PROFILES)/$$path.cpu.prof \
+	    -memprofile $(PROFILES)/$$path.mem.prof -memprofilerate=1; \
+	  $(GO) tool pprof -top -nodecount=15 $(PROFILES)/bench.test $(PROFILES)/$$path.cpu.prof; \
+	  $(GO) tool pprof -top -nodecount=15 -sample_index=alloc_objects $(PROFILES)/bench.test $(PROFILES)/$$path.mem.prof; \
+	done
+
+# vectors gets the official test vectors into testvectors/official.
+vectors:
+	$(GO) run ./testvectors/fetch
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+vuln:
+	.ci/vuln
+
+cover:
+	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
+	$(GO) tool cover -func=cover.out | tail -n 1
+
+generate:
+	$(GO) generate ./...
+
+check-generate: generate
+	git diff --exit-code
+
+ci:
+	.ci/run
