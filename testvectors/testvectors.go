@@ -1,6 +1,6 @@
 // Package testvectors finds and loads test vectors: the official ones, the
 // files of the MLS working group and of Wycheproof, from a directory that the
-// project does not hold.
+// project does not hold, and a few of our own, which it does.
 //
 // It is data and a loader. It checks that a file is there and decodes; what the
 // data mean is for the caller to test. It imports no other package of the
@@ -13,13 +13,18 @@
 //     (relative to the current directory or to the root of the checkout);
 //   - shared/vectors beside the checkout, for a machine with several checkouts;
 //   - testvectors/official in the checkout, where `make vectors` puts it.
+//
+// Our own vectors have the same layout and formats and are in every build.
 package testvectors
 
+//go:generate go run ./generate
+
 import (
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -100,7 +105,11 @@ func Dir() (string, bool) {
 // Load decodes the JSON file at dir/folder/file into v. Fields that v does not
 // have are ignored.
 func Load(dir, folder, file string, v any) error {
-	b, err := os.ReadFile(filepath.Join(dir, folder, file))
+	return load(os.DirFS(dir), folder, file, v)
+}
+
+func load(fsys fs.FS, folder, file string, v any) error {
+	b, err := fs.ReadFile(fsys, path.Join(folder, file))
 	if err != nil {
 		return fmt.Errorf("testvectors: %w", err)
 	}
@@ -132,6 +141,27 @@ func MLS(t TB, file string, v any) {
 func Wycheproof(t TB, file string, v any) {
 	t.Helper()
 	official(t, FolderWycheproof, file, v)
+}
+
+// Own decodes a file of our own vectors, in the formats of the MLS working
+// group, such as "key-schedule.json", into v. It never skips.
+func Own(t TB, file string, v any) {
+	t.Helper()
+	if err := load(OwnFS(), FolderMLS, file, v); err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
+//go:embed own/mls/*.json
+var own embed.FS
+
+// OwnFS returns our own vectors, laid out as an official directory is.
+func OwnFS() fs.FS {
+	sub, err := fs.Sub(own, "own")
+	if err != nil {
+		panic(err) // the name is valid
+	}
+	return sub
 }
 
 func official(t TB, folder, file string, v any) {
