@@ -17,14 +17,12 @@ import (
 // bytes there does it with subtle.ConstantTimeCompare, or stands below.
 var secretive = []string{
 	"internal/secret", "internal/labels", "internal/proto", "internal/schedule", "internal/secrettree",
-	"internal/ratchettree", "internal/framing", "internal/proposal", "mls/...", "provider/...",
+	"internal/ratchettree", "internal/framing", "internal/proposal", "mls/...", "provider", "provider/soft", "provider/auto",
 }
 
 // publicCompares are the functions of secretive packages whose operands of a
 // comparison that stops at the first difference are public, and why they are.
-var publicCompares = map[string]string{
-	"provider/providertest.validPoint": "a public key against constants",
-}
+var publicCompares = map[string]string{}
 
 // variableTime are the functions whose running time tells where two byte
 // strings differ.
