@@ -94,6 +94,13 @@ func (p *plan) Calls() int {
 	return p.calls
 }
 
+// rebase makes the next call number 0, without changing which ones fail.
+func (p *plan) rebase() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = 0
+}
+
 // Reset sets the count to zero and makes no call fail any more.
 func (p *plan) Reset() { p.Fail(nil) }
 
