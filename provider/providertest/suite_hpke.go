@@ -515,9 +515,11 @@ func checkDeriveKey(s suite) {
 		seen[string(a.Public())]++
 	}
 	base := s.bytes(max(s.p.Nsk, s.p.Nh))
-	for i := range base {
+	for i := range len(base) + 1 {
 		other := bytes.Clone(base)
-		other[i] ^= 1
+		if i < len(base) {
+			other[i] ^= 1
+		}
 		k, err := h.DeriveKey(other)
 		if err != nil {
 			s.Fatal(err)
