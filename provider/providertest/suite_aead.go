@@ -82,7 +82,7 @@ func checkAEADReference(s suite) {
 			s.Errorf("RFC 8439 §2.8.2: got %x", got)
 		}
 	default:
-		s.Skip(fmt.Sprintf("no reference for AEAD 0x%04x", s.p.AEAD))
+		s.Skipf("no reference for AEAD 0x%04x", s.p.AEAD)
 	}
 }
 

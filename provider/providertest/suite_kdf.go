@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/hkdf"
 	"crypto/hmac"
-	"fmt"
 	"hash"
 
 	"github.com/hardmls/hardmls/provider"
@@ -17,7 +16,7 @@ var lengths = []int{0, 1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 49, 55, 56, 57, 63,
 func (s suite) hash() func() hash.Hash {
 	h := hashOf(s.p.KDF)
 	if h == nil {
-		s.Skip(fmt.Sprintf("no reference for KDF 0x%04x", s.p.KDF))
+		s.Skipf("no reference for KDF 0x%04x", s.p.KDF)
 	}
 	return h
 }

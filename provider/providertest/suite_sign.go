@@ -66,7 +66,7 @@ func (s suite) signer() provider.Signer {
 		return ecdsaSigner(elliptic.P521(), crypto.SHA512)
 	}
 	if s.opts.Signer == nil {
-		s.Skip(fmt.Sprintf("no SuiteOptions.Signer for %v", s.p.Signature))
+		s.Skipf("no SuiteOptions.Signer for %v", s.p.Signature)
 	}
 	return s.opts.Signer
 }
