@@ -203,7 +203,7 @@ func checkOneWriterWins(s store) {
 
 // checkReaders: whoever scans a group meets a batch whole or not at all.
 func checkReaders(s store) {
-	const batches = 200
+	const minBatches, maxBatches, minScans = 200, 5000, 50
 	records := func(v uint64) []provider.Record {
 		var all []provider.Record
 		for i := range 5 {
@@ -213,10 +213,11 @@ func checkReaders(s store) {
 	}
 	s.apply(&provider.Batch{Group: []byte("g"), Put: records(0)})
 	var done atomic.Bool
+	var scans atomic.Int64
 	var readers sync.WaitGroup
 	for range 3 {
 		readers.Go(func() {
-			for !done.Load() {
+			for ; !done.Load(); scans.Add(1) {
 				var first []byte
 				n := 0
 				for r, err := range s.Scan(background, storageKey("g", 0, 0, "")) {
@@ -239,7 +240,7 @@ func checkReaders(s store) {
 			}
 		})
 	}
-	for v := uint64(1); v <= batches; v++ {
+	for v := uint64(1); v <= maxBatches && (v <= minBatches || scans.Load() < minScans) && !s.Failed(); v++ {
 		err := s.Apply(background, &provider.Batch{Group: []byte("g"), Expect: v, Drop: []provider.Key{storageKey("g", 1, 0, "")}, Put: records(v)})
 		if err != nil {
 			s.Errorf("Apply beside readers: %v", err)

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/storage/mem"
@@ -219,6 +220,7 @@ var brokenStores = []struct {
 		return &hooked{Store: mem.New(), scan: func(s *mem.Store, ctx context.Context, prefix provider.Key) iter.Seq2[provider.Record, error] {
 			return func(yield func(provider.Record, error) bool) {
 				for r := range s.Scan(ctx, prefix) {
+					time.Sleep(50 * time.Microsecond)
 					v, _ := s.Get(ctx, nil, r.Key)
 					if !yield(provider.Record{Key: r.Key, Value: v}, nil) {
 						return

@@ -114,6 +114,10 @@ func (k toyKeys) Delete(ctx context.Context, ref provider.KeyRef) error {
 	return nil
 }
 
+// SelfContained reports whether ref is a toy key itself: there is nothing else
+// to delete.
+func (toyKeys) SelfContained(ref provider.KeyRef) bool { return ref.Backend() == toyName }
+
 // ToySigner is the signature key of a toy suite, which proves nothing: anyone
 // can make its signatures.
 type ToySigner struct {
