@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -246,6 +247,7 @@ func checkReaders(s store) {
 			s.Errorf("Apply beside readers: %v", err)
 			break
 		}
+		runtime.Gosched() // on a single core, readers get their turn
 	}
 	done.Store(true)
 	readers.Wait()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -222,7 +221,6 @@ var brokenStores = []struct {
 			return func(yield func(provider.Record, error) bool) {
 				for r := range s.Scan(ctx, prefix) {
 					time.Sleep(50 * time.Microsecond)
-					runtime.Gosched() // let the writer in between
 					v, _ := s.Get(ctx, nil, r.Key)
 					if !yield(provider.Record{Key: r.Key, Value: v}, nil) {
 						return
