@@ -15,9 +15,10 @@ import (
 
 const importPath = "github.com/hardmls/hardmls/internal/secret"
 
-// byValue returns the places of f that name the type Secret other than as
-// *Secret: every declaration that would hold or pass one by value.
-func byValue(fset *token.FileSet, f *ast.File, inside bool) []string {
+// breaches returns the places of f that name the type Secret other than as
+// *Secret, which is every declaration that would hold or pass one by value, and
+// those that append to the bytes of one, which would leave a copy behind.
+func breaches(fset *token.FileSet, f *ast.File, inside bool) []string {
 	name := ""
 	for _, imp := range f.Imports {
 		if path, _ := strconv.Unquote(imp.Path.Value); path == importPath {
@@ -45,6 +46,10 @@ func byValue(fset *token.FileSet, f *ast.File, inside bool) []string {
 		switch n := n.(type) {
 		case *ast.StarExpr:
 			return !isSecret(n.X)
+		case *ast.CallExpr:
+			if f, ok := n.Fun.(*ast.Ident); ok && f.Name == "append" && isBytes(n.Args[0]) {
+				found = append(found, fset.Position(n.Pos()).String())
+			}
 		case *ast.SelectorExpr:
 			if !isSecret(n) {
 				return !inside // there, b.Secret is a field of that name
@@ -64,6 +69,19 @@ func byValue(fset *token.FileSet, f *ast.File, inside bool) []string {
 		return true
 	})
 	return found
+}
+
+// isBytes reports whether e is a call of a method Bytes, or a slice of one.
+func isBytes(e ast.Expr) bool {
+	if s, ok := e.(*ast.SliceExpr); ok {
+		e = s.X
+	}
+	call, ok := e.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	method, ok := call.Fun.(*ast.SelectorExpr)
+	return ok && method.Sel.Name == "Bytes" && len(call.Args) == 0
 }
 
 func parse(t *testing.T, fset *token.FileSet, path string) *ast.File {
@@ -93,8 +111,8 @@ func TestNoSecretByValue(t *testing.T) {
 		}
 		files++
 		inside := path == filepath.Join(root, "internal", "secret", "secret.go")
-		for _, at := range byValue(fset, parse(t, fset, path), inside) {
-			t.Errorf("%s: secret.Secret other than as *secret.Secret", at)
+		for _, at := range breaches(fset, parse(t, fset, path), inside) {
+			t.Errorf("%s: secret.Secret other than as *secret.Secret, or append to its bytes", at)
 		}
 		return nil
 	})
@@ -123,13 +141,13 @@ func TestRuleIsNoticed(t *testing.T) {
 		}
 		return want
 	}
-	got := strings.Join(byValue(fset, f, false), "\n")
+	got := strings.Join(breaches(fset, f, false), "\n")
 	for _, line := range lines("rule:") {
 		if !strings.Contains(got, fmt.Sprintf("copies.go:%d:", line)) {
 			t.Errorf("line %d was not noticed; found:\n%s", line, got)
 		}
 	}
-	if n := len(lines("rule:")); n != 4 || strings.Count(got, "copies.go:") != n {
+	if n := len(lines("rule:")); n != 5 || strings.Count(got, "copies.go:") != n {
 		t.Errorf("want exactly the %d marked places, found:\n%s", n, got)
 	}
 

@@ -16,3 +16,7 @@ func dereference(p *s.Secret) { // vet: assignment
 	c := *p
 	_ = &c
 }
+
+func grow(p *s.Secret) []byte {
+	return append(p.Bytes(), 0) // rule: append
+}
