@@ -219,6 +219,7 @@ func checkReaders(s store) {
 	for range 3 {
 		readers.Go(func() {
 			for ; !done.Load(); scans.Add(1) {
+				runtime.Gosched() // on a single core, readers and writer take turns
 				var first []byte
 				n := 0
 				for r, err := range s.Scan(background, storageKey("g", 0, 0, "")) {
@@ -247,7 +248,7 @@ func checkReaders(s store) {
 			s.Errorf("Apply beside readers: %v", err)
 			break
 		}
-		runtime.Gosched() // on a single core, readers get their turn
+		runtime.Gosched()
 	}
 	done.Store(true)
 	readers.Wait()
