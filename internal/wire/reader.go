@@ -36,6 +36,9 @@ func (r *Reader) Fail(err error) {
 // Len returns how many bytes are left.
 func (r *Reader) Len() int { return len(r.b) }
 
+// Rest returns what is left, without reading it.
+func (r *Reader) Rest() []byte { return r.b }
+
 // Empty reports whether nothing is left.
 func (r *Reader) Empty() bool { return len(r.b) == 0 }
 

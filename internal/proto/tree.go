@@ -1,0 +1,138 @@
+package proto
+
+import (
+	"encoding/binary"
+
+	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/internal/wire"
+)
+
+// Append appends the encoding, RFC 9420 §7.1.
+func (p *ParentNode) Append(b []byte) []byte {
+	b = wire.AppendOpaque(b, p.EncryptionKey)
+	b = wire.AppendOpaque(b, p.ParentHash)
+	return appendList(b, p.UnmergedLeaves, func(b []byte, e *treemath.LeafIndex) []byte {
+		return binary.BigEndian.AppendUint32(b, uint32(*e))
+	})
+}
+
+// Decode reads a parent node. Its unmerged leaves are strictly increasing, V014,
+// and within the bounds of any tree, V017.
+func (p *ParentNode) Decode(r *wire.Reader) {
+	p.EncryptionKey = r.Opaque()
+	p.ParentHash = r.Opaque()
+	p.UnmergedLeaves = decodeList(r, 4, func(r *wire.Reader, e *treemath.LeafIndex) { *e = decodeLeafIndex(r) })
+	for i := 1; i < len(p.UnmergedLeaves); i++ {
+		if p.UnmergedLeaves[i-1] >= p.UnmergedLeaves[i] {
+			r.Fail(check.Errorf(check.V014, "unmerged leaves are not strictly increasing"))
+			return
+		}
+	}
+}
+
+// decodeLeafIndex reads a leaf index within the bounds of any tree, V017.
+func decodeLeafIndex(r *wire.Reader) treemath.LeafIndex {
+	i := r.Uint32()
+	if i >= treemath.MaxLeaves {
+		r.Fail(check.Errorf(check.V017, "leaf index %d", i))
+		return 0
+	}
+	return treemath.LeafIndex(i)
+}
+
+// Types of nodes in a ratchet_tree, RFC 9420 §7.
+const (
+	nodeTypeLeaf   = 1
+	nodeTypeParent = 2
+)
+
+// Append appends optional<Node>, RFC 9420 §12.4.3.3.
+func (n *Node) Append(b []byte) []byte {
+	switch {
+	case n.Leaf != nil:
+		return n.Leaf.Append(append(b, 1, nodeTypeLeaf))
+	case n.Parent != nil:
+		return n.Parent.Append(append(b, 1, nodeTypeParent))
+	}
+	return append(b, 0)
+}
+
+// Decode reads optional<Node>.
+func (n *Node) Decode(r *wire.Reader) {
+	if !r.Optional() {
+		return
+	}
+	switch t := r.Uint8(); t {
+	case nodeTypeLeaf:
+		n.Leaf = new(LeafNode)
+		n.Leaf.Decode(r)
+	case nodeTypeParent:
+		n.Parent = new(ParentNode)
+		n.Parent.Decode(r)
+	default:
+		unknown(r, "node type", uint64(t))
+	}
+}
+
+// AppendRatchetTree appends the content of a ratchet_tree extension, RFC 9420
+// §12.4.3.3: the nodes without blank ones at the end.
+func AppendRatchetTree(b []byte, nodes []Node) []byte {
+	for len(nodes) > 0 && nodes[len(nodes)-1] == (Node{}) {
+		nodes = nodes[:len(nodes)-1]
+	}
+	return appendList(b, nodes, func(b []byte, n *Node) []byte { return n.Append(b) })
+}
+
+// DecodeRatchetTree decodes the content of a ratchet_tree extension. Leaves stand
+// at even and parents at odd indices (V015), the last node is not blank and there
+// is one (V016).
+func DecodeRatchetTree(b []byte) ([]Node, error) {
+	r := wire.NewReader(b)
+	i := 0
+	nodes := decodeList(&r, 1, func(r *wire.Reader, n *Node) {
+		n.Decode(r)
+		if n.Leaf != nil && i%2 == 1 || n.Parent != nil && i%2 == 0 {
+			r.Fail(check.Errorf(check.V015, "node %d is of the wrong type", i))
+		}
+		i++
+	})
+	if err := r.Done(); err != nil {
+		return nil, inExtension(err)
+	}
+	if len(nodes) == 0 || nodes[len(nodes)-1] == (Node{}) {
+		return nil, check.Errorf(check.V016, "ratchet tree is empty or ends with a blank node")
+	}
+	if len(nodes) > 2*treemath.MaxLeaves-1 {
+		return nil, check.Errorf(check.V013, "ratchet tree of %d nodes", len(nodes))
+	}
+	return nodes, nil
+}
+
+// AppendLeafNodeHashInput appends the TreeHashInput of a leaf, RFC 9420 §7.8; l is
+// nil for a blank one.
+func AppendLeafNodeHashInput(b []byte, i treemath.LeafIndex, l *LeafNode) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, nodeTypeLeaf), uint32(i))
+	b = appendOptional(b, l != nil)
+	if l != nil {
+		b = l.Append(b)
+	}
+	return b
+}
+
+// AppendParentNodeHashInput appends the TreeHashInput of a parent, RFC 9420 §7.8;
+// p is nil for a blank one.
+func AppendParentNodeHashInput(b []byte, p *ParentNode, left, right []byte) []byte {
+	b = appendOptional(append(b, nodeTypeParent), p != nil)
+	if p != nil {
+		b = p.Append(b)
+	}
+	return wire.AppendOpaque(wire.AppendOpaque(b, left), right)
+}
+
+// AppendParentHashInput appends ParentHashInput, RFC 9420 §7.9.
+func AppendParentHashInput(b, encryptionKey, parentHash, originalSiblingTreeHash []byte) []byte {
+	b = wire.AppendOpaque(b, encryptionKey)
+	b = wire.AppendOpaque(b, parentHash)
+	return wire.AppendOpaque(b, originalSiblingTreeHash)
+}

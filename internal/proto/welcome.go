@@ -1,0 +1,55 @@
+package proto
+
+import (
+	"encoding/binary"
+
+	"github.com/hardmls/hardmls/internal/wire"
+	"github.com/hardmls/hardmls/provider"
+)
+
+// Append appends the encoding, RFC 9420 §12.4.3.1.
+func (w *Welcome) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, uint16(w.CipherSuite))
+	b = appendList(b, w.Secrets, func(b []byte, s *EncryptedGroupSecrets) []byte { return s.Append(b) })
+	return wire.AppendOpaque(b, w.EncryptedGroupInfo)
+}
+
+// Decode reads a welcome.
+func (w *Welcome) Decode(r *wire.Reader) {
+	w.CipherSuite = provider.CipherSuite(r.Uint16())
+	w.Secrets = decodeList(r, 3, func(r *wire.Reader, s *EncryptedGroupSecrets) { s.Decode(r) })
+	w.EncryptedGroupInfo = r.Opaque()
+}
+
+// Append appends the encoding, RFC 9420 §12.4.3.1.
+func (s *EncryptedGroupSecrets) Append(b []byte) []byte {
+	return s.EncryptedGroupSecrets.Append(wire.AppendOpaque(b, s.NewMember))
+}
+
+// Decode reads one member's part of a welcome.
+func (s *EncryptedGroupSecrets) Decode(r *wire.Reader) {
+	s.NewMember = r.Opaque()
+	s.EncryptedGroupSecrets.Decode(r)
+}
+
+// Append appends the encoding, RFC 9420 §12.4.3.1.
+func (g *GroupSecrets) Append(b []byte) []byte {
+	b = wire.AppendOpaque(b, g.JoinerSecret)
+	b = appendOptional(b, g.PathSecret != nil)
+	if g.PathSecret != nil {
+		b = wire.AppendOpaque(b, g.PathSecret)
+	}
+	return appendList(b, g.PSKs, func(b []byte, p *PreSharedKeyID) []byte { return p.Append(b) })
+}
+
+// Decode reads group secrets.
+func (g *GroupSecrets) Decode(r *wire.Reader) {
+	g.JoinerSecret = r.Opaque()
+	if r.Optional() {
+		g.PathSecret = r.Opaque()
+	}
+	g.PSKs = decodeList(r, 2, func(r *wire.Reader, p *PreSharedKeyID) { p.Decode(r) })
+}
+
+// DecodeGroupSecrets decodes group secrets. On error nothing of b is referred to.
+func DecodeGroupSecrets(b []byte) (*GroupSecrets, error) { return decodeAll(b, (*GroupSecrets).Decode) }
