@@ -42,6 +42,9 @@ func (r KeyRef) LogValue() slog.Value { return slog.StringValue("KeyRef(redacted
 // MarshalText implements encoding.TextMarshaler without the content.
 func (r KeyRef) MarshalText() ([]byte, error) { return []byte("KeyRef(redacted)"), nil }
 
+// Clone returns a copy, which the caller wipes like any secret.
+func (r KeyRef) Clone() KeyRef { return append(KeyRef(nil), r...) }
+
 // Backend returns the name at the start of the reference, or "" if it has none.
 func (r KeyRef) Backend() string {
 	for i, c := range r {
@@ -65,6 +68,20 @@ type Keys interface {
 	// Delete destroys the key behind ref. It is idempotent: a key that is
 	// gone already is success. ErrForeignKey for another backend's.
 	Delete(ctx context.Context, ref KeyRef) error
+}
+
+// SelfContainedKeys is an optional interface of Keys.
+type SelfContainedKeys interface {
+	// SelfContained reports whether ref is the key itself, so that there is
+	// nothing to delete but the reference: no record is left behind until
+	// Delete has succeeded. False for another backend's reference.
+	SelfContained(ref KeyRef) bool
+}
+
+// IsSelfContained reports whether k says that ref is the key itself.
+func IsSelfContained(k Keys, ref KeyRef) bool {
+	s, ok := k.(SelfContainedKeys)
+	return ok && s.SelfContained(ref)
 }
 
 // keyChain is several custodies: the first generates, each loads and deletes
@@ -92,6 +109,15 @@ func (c keyChain) Delete(ctx context.Context, ref KeyRef) error {
 		}
 	}
 	return foreign(ref)
+}
+
+func (c keyChain) SelfContained(ref KeyRef) bool {
+	for _, k := range c {
+		if IsSelfContained(k, ref) {
+			return true
+		}
+	}
+	return false
 }
 
 func foreign(ref KeyRef) error {
