@@ -46,8 +46,8 @@ type Epoch struct {
 }
 
 // NewEpoch prepares an epoch. context is the encoded GroupContext. The secrets
-// are Nh bytes each; membershipKey is nil for an epoch that only reads and
-// writes PrivateMessages. Everything is copied.
+// are Nh bytes each; membershipKey is nil for an epoch that is past and takes
+// nothing but PrivateMessages. Everything is copied.
 func NewEpoch(s provider.Suite, groupID []byte, epoch uint64, context, senderDataSecret, membershipKey []byte) *Epoch {
 	header := make([]byte, 0, 4+wire.VarintLen(len(groupID))+len(groupID)+8)
 	header = binary.BigEndian.AppendUint16(header, uint16(proto.MLS10))
@@ -76,9 +76,6 @@ func (ep *Epoch) Erase() {
 	ep.senderData.erase()
 	ep.membership.erase()
 }
-
-// Suite returns the ciphersuite of the epoch.
-func (ep *Epoch) Suite() provider.Suite { return ep.suite }
 
 // GroupID returns the group, which is shared and must not be changed.
 func (ep *Epoch) GroupID() []byte { return ep.groupID }
@@ -126,6 +123,10 @@ func (b *boundSecret) erase() {
 	b.plain.Erase()
 }
 
+// usable reports whether there is a secret and it was not erased: an empty one
+// would derive keys that everybody knows.
+func (b *boundSecret) usable() bool { return b.bound != nil || b.plain.Len() > 0 }
+
 // senderDataKey derives key and nonce of the sender data from a sample of the
 // ciphertext, RFC 9420 §6.3.2.
 func (ep *Epoch) senderDataKey(scratch *labels.Scratch, key, nonce, ciphertext []byte) {
@@ -136,6 +137,14 @@ func (ep *Epoch) senderDataKey(scratch *labels.Scratch, key, nonce, ciphertext [
 	}
 	scratch.ExpandWithLabel(ep.suite, key, ep.senderData.plain.Bytes(), labels.LabelKey, sample)
 	scratch.ExpandWithLabel(ep.suite, nonce, ep.senderData.plain.Bytes(), labels.LabelNonce, sample)
+}
+
+// checkMembershipKey refuses PublicMessages in an epoch that takes none (V071).
+func (ep *Epoch) checkMembershipKey() error {
+	if !ep.membership.usable() {
+		return check.Errorf(check.V071, "no PublicMessages in epoch %d any more", ep.number)
+	}
+	return nil
 }
 
 // membershipTag writes the MAC over tbm, an AuthenticatedContentTBM, to out,

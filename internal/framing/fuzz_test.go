@@ -19,6 +19,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(w.enclose(proto.ContentTypeCommit, nil))
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		kept := bytes.Clone(msg)
+		sameHeader(t, msg)
 		dst := spare(512)
 		var o Opener
 		err := w.decrypt(&o, dst, msg)
@@ -36,6 +37,29 @@ func FuzzOpen(f *testing.F) {
 			t.Fatal("the content changed")
 		}
 	})
+}
+
+// sameHeader fails unless Parse and package proto read the same message.
+func sameHeader(t *testing.T, msg []byte) {
+	t.Helper()
+	var o Opener
+	err := o.Parse(msg)
+	m, want := proto.DecodeMLSMessage(msg)
+	if want == nil && m.WireFormat != proto.WireFormatPrivateMessage {
+		want = ErrNotPrivate
+	}
+	if (err == nil) != (want == nil) {
+		t.Fatalf("Parse: %v, proto: %v", err, want)
+	}
+	if err != nil {
+		return
+	}
+	p := m.PrivateMessage
+	if !bytes.Equal(o.GroupID(), p.GroupID) || o.Epoch() != p.Epoch || o.ContentType() != p.ContentType ||
+		!bytes.Equal(o.AuthenticatedData(), p.AuthenticatedData) ||
+		!bytes.Equal(o.encrypted, p.EncryptedSenderData) || !bytes.Equal(o.ciphertext, p.Ciphertext) {
+		t.Fatal("Parse and proto read different headers")
+	}
 }
 
 // FuzzInner feeds the Opener what a lying member encrypted.

@@ -25,6 +25,7 @@ import (
 // takes no call but Parse, ParseBare, Abort and Wipe. Calls out of order are bugs of
 // the caller and panic.
 type Opener struct {
+	_     noCopy
 	stage openStage
 	ep    *Epoch
 

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hardmls/hardmls/internal/check"
@@ -306,6 +308,13 @@ func TestOutOfOrderPanics(t *testing.T) {
 			}
 			o.Authenticated()
 		},
+		"application": func() {
+			var o Opener
+			if err := w.decrypt(&o, nil, w.proposal()); err != nil {
+				t.Error(err)
+			}
+			o.Content()
+		},
 	} {
 		func() {
 			defer func() {
@@ -598,6 +607,73 @@ func TestEraseWipes(t *testing.T) {
 	(*Epoch)(nil).Erase()
 }
 
+// An erased epoch, whose secrets are empty, fails closed.
+func TestErasedEpochIsUseless(t *testing.T) {
+	w := newWorld(t)
+	msg := w.seal(new(Sealer), nil, []byte("data"), nil, Padding{})
+	_, public := w.public(w.publicContent(member, proto.ContentTypeProposal))
+	ac, err := w.openPublic(parsePublic(t, public))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ep.Erase()
+	_, err = w.open(new(Opener), nil, msg)
+	wantCheck(t, err, check.V086)
+	_, err = OpenPublic(w.ep, parsePublic(t, public))
+	wantCheck(t, err, check.V071)
+	_, err = SealPublic(nil, w.ep, ac)
+	wantCheck(t, err, check.V071)
+	defer func() {
+		if recover() == nil {
+			t.Error("a message was sealed in an erased epoch")
+		}
+	}()
+	w.seal(new(Sealer), nil, []byte("data"), nil, Padding{})
+}
+
+// An epoch serves any number of goroutines at once, each with a scratch.
+func TestConcurrentUse(t *testing.T) {
+	for _, w := range worlds(t) {
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				var s Sealer
+				var o Opener
+				data := counting(100 + i)
+				for range 50 {
+					out, err := w.open(&o, nil, w.seal(&s, nil, data, nil, Padding{}))
+					if err != nil || !bytes.Equal(out, data) {
+						t.Errorf("goroutine %d: %v", i, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+func TestScratchPrintsNothing(t *testing.T) {
+	w := newWorld(t)
+	var s Sealer
+	var o Opener
+	data := []byte("a plaintext that nobody may see")
+	msg := w.seal(new(Sealer), nil, data, nil, Padding{})
+	if err := w.decrypt(&o, nil, msg); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Begin(nil, w.ep, testLeaf, proto.ContentTypeApplication, data, nil, Padding{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
+		for _, x := range []any{&s, &o, []*Sealer{&s}, []*Opener{&o}} {
+			// The type's name and brackets, at most, stand around it.
+			if got := fmt.Sprintf(verb, x); !strings.Contains(got, redacted) || len(got) > 50 {
+				t.Errorf("%s prints %q", verb, got)
+			}
+		}
+	}
+}
+
 // No verb prints a secret.
 func TestEpochPrintsNoSecret(t *testing.T) {
 	w := newWorld(t)
@@ -629,4 +705,18 @@ func (w *world) enclose(ct proto.ContentType, ciphertext []byte) []byte {
 	var keys senderDataKeys
 	keys.seal(w.ep, sender, testLeaf, testGeneration, testGuard, ad, ciphertext)
 	return appendOpaques(append(b, 0), sender, ciphertext)
+}
+
+// proposal is a proposal in a PrivateMessage.
+func (w *world) proposal() []byte {
+	w.t.Helper()
+	var s Sealer
+	remove := (&proto.Proposal{Type: proto.ProposalTypeRemove}).Append(nil)
+	if err := s.Begin(nil, w.ep, testLeaf, proto.ContentTypeProposal, remove, nil, Padding{}); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := s.Sign(context.Background(), w.signer); err != nil {
+		w.t.Fatal(err)
+	}
+	return s.Finish(w.key, w.nonce, testGeneration, testGuard)
 }

@@ -25,6 +25,9 @@ func SealPublic(dst []byte, ep *Epoch, signed *proto.AuthenticatedContent) ([]by
 	}
 	pm := proto.PublicMessage{Content: *c, Auth: signed.Auth}
 	if c.Sender.Type == proto.SenderTypeMember {
+		if err := ep.checkMembershipKey(); err != nil {
+			return dst, err
+		}
 		tag := make([]byte, ep.params.Nh)
 		ep.membershipTag(tag, signed.AppendTBM(nil, ep.context))
 		pm.MembershipTag = tag
@@ -49,6 +52,9 @@ func OpenPublic(ep *Epoch, pm *proto.PublicMessage) (*proto.AuthenticatedContent
 	}
 	if pm.Content.Sender.Type != proto.SenderTypeMember {
 		return ac, nil
+	}
+	if err := ep.checkMembershipKey(); err != nil {
+		return nil, err
 	}
 	want := make([]byte, ep.params.Nh)
 	ep.membershipTag(want, ac.AppendTBM(nil, ep.context))

@@ -25,6 +25,7 @@ import (
 //
 // Calls out of this order are bugs of the caller and panic.
 type Sealer struct {
+	_     noCopy
 	stage sealStage
 	ep    *Epoch
 	leaf  treemath.LeafIndex

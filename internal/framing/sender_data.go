@@ -22,8 +22,11 @@ type senderDataKeys struct {
 }
 
 // seal encrypts sender data into out, which is senderDataLen+Nt bytes. ad is the
-// SenderDataAAD, ciphertext the finished one.
+// SenderDataAAD, ciphertext the finished one. It panics after Epoch.Erase.
 func (k *senderDataKeys) seal(ep *Epoch, out []byte, leaf treemath.LeafIndex, generation uint32, guard [guardLen]byte, ad, ciphertext []byte) {
+	if !ep.senderData.usable() {
+		panic("framing: message sealed in an epoch that was erased")
+	}
 	binary.BigEndian.PutUint32(out, uint32(leaf))
 	binary.BigEndian.PutUint32(out[4:], generation)
 	copy(out[8:], guard[:])
@@ -35,6 +38,9 @@ func (k *senderDataKeys) seal(ep *Epoch, out []byte, leaf treemath.LeafIndex, ge
 // open decrypts sender data (senderDataLen+Nt bytes) into out, which is
 // senderDataLen+Nt bytes of room, and reports whether it opened.
 func (k *senderDataKeys) open(ep *Epoch, out, encrypted, ad, ciphertext []byte) bool {
+	if !ep.senderData.usable() {
+		return false
+	}
 	key, nonce := k.derive(ep, ciphertext)
 	_, err := ep.suite.Open(out[:0:len(out)], key, nonce, encrypted, ad)
 	k.wipe()
