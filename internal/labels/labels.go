@@ -95,8 +95,7 @@ func (c *Scratch) appendHead(n int, label string) []byte {
 		c.info = make([]byte, 0, 128)
 	}
 	b := binary.BigEndian.AppendUint16(c.info[:0], uint16(n))
-	b = append(b, byte(len(prefix)+len(label)))
-	return append(append(b, prefix...), label...)
+	return appendLabel(b, label)
 }
 
 // ExpandWithLabel is Scratch.ExpandWithLabel for cold paths.
