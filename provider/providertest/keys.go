@@ -167,8 +167,15 @@ func checkDeleteKey(c custody) {
 		}
 	}
 	// A software key is its reference and survives; one in a token is gone.
-	if _, err := c.keys.Load(background, c.s, ref); err != nil && !errors.Is(err, provider.ErrKeyNotFound) {
+	_, err := c.keys.Load(background, c.s, ref)
+	switch self := provider.IsSelfContained(c.keys, ref); {
+	case self && err != nil:
+		c.Errorf("Load of a self-contained key after Delete: %v", err)
+	case !self && err != nil && !errors.Is(err, provider.ErrKeyNotFound):
 		c.Errorf("Load after Delete: %v, want the key or ErrKeyNotFound", err)
+	}
+	if provider.IsSelfContained(c.keys, provider.KeyRef("somebody-else\x00"+string(ref))) {
+		c.Error("another backend's reference is called self-contained")
 	}
 	loaded, err := c.keys.Load(background, c.s, otherRef)
 	if err != nil {

@@ -11,9 +11,10 @@ import (
 // bentKeys is a custody with replaced methods.
 type bentKeys struct {
 	toyKeys
-	generate func(k toyKeys) (provider.DecryptionKey, provider.KeyRef, error)
-	load     func(k toyKeys, s provider.Suite, ref provider.KeyRef) (provider.DecryptionKey, error)
-	delete   func(k toyKeys, ref provider.KeyRef) error
+	selfContained bool
+	generate      func(k toyKeys) (provider.DecryptionKey, provider.KeyRef, error)
+	load          func(k toyKeys, s provider.Suite, ref provider.KeyRef) (provider.DecryptionKey, error)
+	delete        func(k toyKeys, ref provider.KeyRef) error
 }
 
 func (b *bentKeys) Generate(ctx context.Context, s provider.Suite, use provider.KeyUse) (provider.DecryptionKey, provider.KeyRef, error) {
@@ -35,6 +36,10 @@ func (b *bentKeys) Delete(ctx context.Context, ref provider.KeyRef) error {
 		return b.delete(b.toyKeys, ref)
 	}
 	return b.toyKeys.Delete(ctx, ref)
+}
+
+func (b *bentKeys) SelfContained(ref provider.KeyRef) bool {
+	return b.selfContained || b.toyKeys.SelfContained(ref)
 }
 
 // openKey shows itself.
@@ -70,6 +75,7 @@ func TestKeysNoticeFaults(t *testing.T) {
 			}
 			return provider.ErrKeyNotFound
 		}}},
+		{"every reference called self-contained", "delete", bentKeys{selfContained: true}},
 		{"another error for an ended context", "ended context", bentKeys{generate: func(k toyKeys) (provider.DecryptionKey, provider.KeyRef, error) {
 			if first = !first; first {
 				return nil, nil, errors.New("no connection")

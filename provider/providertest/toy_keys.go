@@ -81,6 +81,8 @@ func (k *toyKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "toy key(redacted)"
 // byte, the suite and the private key.
 type toyKeys struct{ c *ToyBackend }
 
+var _ provider.SelfContainedKeys = toyKeys{}
+
 func (k toyKeys) Generate(ctx context.Context, s provider.Suite, use provider.KeyUse) (provider.DecryptionKey, provider.KeyRef, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
@@ -114,8 +116,7 @@ func (k toyKeys) Delete(ctx context.Context, ref provider.KeyRef) error {
 	return nil
 }
 
-// SelfContained reports whether ref is a toy key itself: there is nothing else
-// to delete.
+// SelfContained implements provider.SelfContainedKeys.
 func (toyKeys) SelfContained(ref provider.KeyRef) bool { return ref.Backend() == toyName }
 
 // ToySigner is the signature key of a toy suite, which proves nothing: anyone
