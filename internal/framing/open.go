@@ -162,10 +162,6 @@ func (o *Opener) SenderData(ep *Epoch) (leaf treemath.LeafIndex, generation uint
 func (o *Opener) Open(dst []byte, ep *Epoch, key, nonce []byte) error {
 	o.expect(openSender)
 	o.ep = ep
-	plaintext := len(o.ciphertext) - ep.params.Nt
-	if plaintext < 0 {
-		return o.fail(check.ErrAuth)
-	}
 	// The length of the TBS takes at most four bytes. Until the content is
 	// known to end somewhere the GroupContext may come last.
 	head := len(signLabel) + 4 + ep.headLen(o.aad)
@@ -175,13 +171,13 @@ func (o *Opener) Open(dst []byte, ep *Epoch, key, nonce []byte) error {
 	}
 	o.buf, o.base = buf, len(dst)
 
-	inner := span{o.base + head, o.base + head + plaintext}
-	_, err = ep.suite.Open(buf[:inner.from], key, guarded(&o.nonce, nonce, o.guard), o.ciphertext, o.fullAD)
+	at := o.base + head
+	opened, err := ep.suite.Open(buf[:at], key, guarded(&o.nonce, nonce, o.guard), o.ciphertext, o.fullAD)
 	clear(o.nonce[:])
 	if err != nil {
 		return o.fail(check.ErrAuth)
 	}
-	content, err := o.readInner(inner)
+	content, err := o.readInner(span{at, len(opened)})
 	if err != nil {
 		return o.fail(err)
 	}

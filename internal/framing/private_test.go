@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -69,9 +70,10 @@ func TestBoundIsPlain(t *testing.T) {
 }
 
 // The message lands in dst's own memory if that has room, and behind the
-// message nothing of the plaintext remains.
+// message nothing of what was signed remains.
 func TestSealInPlace(t *testing.T) {
 	w := newWorld(t)
+	w.ep = NewEpoch(w.suite, w.ep.GroupID(), w.ep.Number(), counting(300), filled(32, 1), nil)
 	data := counting(200)
 	var s Sealer
 	dst := spare(1000)
@@ -251,6 +253,52 @@ func TestPadding(t *testing.T) {
 				t.Errorf("%+v, %d bytes: ciphertext of %d", p, n, got)
 			}
 		}
+	}
+}
+
+func TestPadded(t *testing.T) {
+	for _, c := range []struct {
+		p       Padding
+		n, want uint64
+	}{
+		{Padding{}, 0, 0},
+		{Padding{}, 77, 77},
+		{PadToMultiple(32), 0, 0},
+		{PadToMultiple(32), 1, 32},
+		{PadToMultiple(32), 32, 32},
+		{PadToMultiple(32), 33, 64},
+		{PadToBuckets(256, 128, 1024), 100, 128},
+		{PadToBuckets(256, 128, 1024), 128, 128},
+		{PadToBuckets(256, 128, 1024), 129, 256},
+		{PadToBuckets(256, 128, 1024), 1025, 1025},
+		{Padding{Buckets: []int{300}, Multiple: 100}, 250, 300},
+		{Padding{Buckets: []int{300}, Multiple: 100}, 301, 400},
+	} {
+		if got := c.p.padded(c.n); got != c.want {
+			t.Errorf("%+v pads %d to %d, not %d", c.p, c.n, got, c.want)
+		}
+	}
+}
+
+// Keys and nonces do not outlive the message they are for.
+func TestKeysAreWiped(t *testing.T) {
+	w := newWorld(t)
+	var s Sealer
+	var o Opener
+	msg := w.seal(&s, nil, []byte("data"), nil, Padding{})
+	if s.nonce != [provider.MaxNn]byte{} || s.keys.key != [provider.MaxNk]byte{} || s.keys.nonce != [provider.MaxNn]byte{} {
+		t.Error("the Sealer remembers a key")
+	}
+	if err := w.decrypt(&o, nil, msg); err != nil {
+		t.Fatal(err)
+	}
+	if o.nonce != [provider.MaxNn]byte{} || o.keys.key != [provider.MaxNk]byte{} || o.keys.nonce != [provider.MaxNn]byte{} ||
+		o.opening != [senderDataLen + provider.MaxNt]byte{} {
+		t.Error("the Opener remembers a key")
+	}
+	o.Wipe()
+	if o.guard != [guardLen]byte{} || o.aad != nil || o.buf != nil {
+		t.Error("the wiped Opener remembers a message")
 	}
 }
 
@@ -439,6 +487,35 @@ func TestV012_SignatureLength(t *testing.T) {
 	}
 }
 
+// A valid signature does not become one by more bytes behind it.
+func TestV012_LongerSignature(t *testing.T) {
+	for name, w := range stdWorlds(t) {
+		p := w.suite.Params()
+		for range 200 {
+			var s Sealer
+			if err := s.Begin(nil, w.ep, testLeaf, proto.ContentTypeApplication, []byte("data"), nil, Padding{}); err != nil {
+				t.Fatal(err)
+			}
+			sig, err := w.signer.Sign(context.Background(), nil, s.ToSign())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(sig) != p.SigMax {
+				continue // ECDSA's vary
+			}
+			for _, more := range []int{0, 1, provider.MaxSigMax} {
+				msg := w.frank(nil, proto.ContentTypeApplication, func(b []byte) []byte {
+					return appendOpaques(b, []byte("data"), append(bytes.Clone(sig), make([]byte, more)...))
+				})
+				if _, err := w.open(new(Opener), nil, msg); (err == nil) != (more == 0) {
+					t.Errorf("%s: signature with %d bytes more: %v", name, more, err)
+				}
+			}
+			break
+		}
+	}
+}
+
 func TestV082_PrivateConfirmationTag(t *testing.T) {
 	w := newWorld(t)
 	nh := w.suite.Params().Nh
@@ -564,6 +641,12 @@ func TestV096_TooLong(t *testing.T) {
 	if _, err := reserve(dst, 1<<63); err == nil {
 		t.Error("reserve accepted 2^63 bytes")
 	}
+	if strconv.IntSize == 32 {
+		return // no room for what follows
+	}
+	// A message that is short enough, whose FramedContentTBS is not.
+	o := Opener{ep: w.ep, aad: make([]byte, most)}
+	wantCheck(t, o.rebuild(span{0, 1}), check.V096)
 }
 
 func TestBeginSignedRefuses(t *testing.T) {
