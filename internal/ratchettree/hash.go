@@ -1,0 +1,87 @@
+package ratchettree
+
+import (
+	"slices"
+
+	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/internal/treemath"
+)
+
+// hash returns the tree hash of x, RFC 9420 §7.8, computing what is missing below.
+func (e *Edit) hash(x treemath.NodeIndex) []byte {
+	if h := e.t.slot(x).hash; h != nil {
+		return h
+	}
+	var left, right []byte
+	if !x.IsLeaf() {
+		left, right = e.hash(treemath.Left(x)), e.hash(treemath.Right(x))
+	}
+	s := e.own(x)
+	s.hash = e.t.hashNode(x, s.leaf, s.parent, left, right)
+	return s.hash
+}
+
+// hashNode hashes one node over the hashes of its children.
+func (t *Tree) hashNode(x treemath.NodeIndex, leaf *proto.LeafNode, parent *proto.ParentNode, left, right []byte) []byte {
+	var buf [512]byte
+	in := buf[:0]
+	if x.IsLeaf() {
+		in = proto.AppendLeafNodeHashInput(in, x.Leaf(), leaf)
+	} else {
+		in = proto.AppendParentNodeHashInput(in, parent, left, right)
+	}
+	out := make([]byte, t.suite.Params().Nh)
+	t.suite.Hash(out, in)
+	return out
+}
+
+// hashWithout returns the tree hash of x as if the given leaves were blank and
+// in no list of unmerged leaves: the original tree hash of RFC 9420 §7.9. The
+// leaves are sorted. Where none is below x, that is the cached hash.
+func (t *Tree) hashWithout(x treemath.NodeIndex, leaves []treemath.LeafIndex) []byte {
+	leaves = below(leaves, x)
+	if len(leaves) == 0 {
+		return t.slot(x).hash
+	}
+	if x.IsLeaf() {
+		return t.hashNode(x, nil, nil, nil, nil)
+	}
+	left, right := t.hashWithout(treemath.Left(x), leaves), t.hashWithout(treemath.Right(x), leaves)
+	parent := t.slot(x).parent
+	if parent != nil {
+		c := *parent
+		c.UnmergedLeaves = difference(parent.UnmergedLeaves, leaves)
+		parent = &c
+	}
+	return t.hashNode(x, nil, parent, left, right)
+}
+
+// below returns the part of sorted leaves that is below x.
+func below(leaves []treemath.LeafIndex, x treemath.NodeIndex) []treemath.LeafIndex {
+	k := x.Level()
+	first := treemath.LeafIndex(uint32(x) >> (k + 1) << k)
+	from, _ := slices.BinarySearch(leaves, first)
+	to, _ := slices.BinarySearch(leaves, first+1<<k)
+	return leaves[from:to]
+}
+
+// difference returns sorted a without the elements of sorted b.
+func difference(a, b []treemath.LeafIndex) []treemath.LeafIndex {
+	out := make([]treemath.LeafIndex, 0, len(a))
+	for _, x := range a {
+		for len(b) > 0 && b[0] < x {
+			b = b[1:]
+		}
+		if len(b) == 0 || b[0] != x {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// parentHash hashes ParentHashInput, RFC 9420 §7.9.
+func (t *Tree) parentHash(p *proto.ParentNode, originalSiblingTreeHash []byte) []byte {
+	out := make([]byte, t.suite.Params().Nh)
+	t.suite.Hash(out, proto.AppendParentHashInput(nil, p.EncryptionKey, p.ParentHash, originalSiblingTreeHash))
+	return out
+}

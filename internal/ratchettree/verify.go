@@ -1,0 +1,219 @@
+package ratchettree
+
+import (
+	"bytes"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/labels"
+	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/provider"
+)
+
+// checkUnmerged checks the unmerged leaves of every parent: sorted (V014), within
+// the tree (V017), of members below the parent (V124), and listed by every parent
+// in between (V125), RFC 9420 §12.4.3.1.
+func (t *Tree) checkUnmerged() error {
+	for x := treemath.NodeIndex(1); uint32(x) < treemath.Width(t.leaves); x += 2 {
+		p := t.slot(x).parent
+		if p == nil {
+			continue
+		}
+		for k, i := range p.UnmergedLeaves {
+			switch {
+			case k > 0 && p.UnmergedLeaves[k-1] >= i:
+				return check.Errorf(check.V014, "node %d: unmerged leaves are not strictly increasing", x)
+			case uint32(i) >= t.leaves:
+				return check.As(check.V017, check.ClassTree, "node %d: unmerged leaf %d outside the tree", x, i)
+			case !treemath.InSubtree(i.Node(), x):
+				return check.Errorf(check.V124, "node %d: unmerged leaf %d is not below it", x, i)
+			case t.slot(i.Node()).leaf == nil:
+				return check.Errorf(check.V124, "node %d: unmerged leaf %d is blank", x, i)
+			}
+		}
+		for _, child := range [...]treemath.NodeIndex{treemath.Left(x), treemath.Right(x)} {
+			if err := t.checkListed(x, child, below(p.UnmergedLeaves, child)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkListed checks that the next parents below x that are not blank list the
+// leaves; what is below those is checked when their turn comes.
+func (t *Tree) checkListed(x, child treemath.NodeIndex, leaves []treemath.LeafIndex) error {
+	if len(leaves) == 0 || child.IsLeaf() {
+		return nil
+	}
+	if p := t.slot(child).parent; p != nil {
+		if missing := difference(leaves, p.UnmergedLeaves); len(missing) > 0 {
+			return check.Errorf(check.V125, "leaf %d is unmerged at node %d but not at node %d", missing[0], x, child)
+		}
+		return nil
+	}
+	l, r := treemath.Left(child), treemath.Right(child)
+	if err := t.checkListed(x, l, below(leaves, l)); err != nil {
+		return err
+	}
+	return t.checkListed(x, r, below(leaves, r))
+}
+
+// VerifyUniqueKeys checks that no two nodes have one encryption key (V126, V127)
+// and no two members one signature key (V127), RFC 9420 §12.4.3.1, and that the
+// keys of parents are well formed (V011).
+func (t *Tree) VerifyUniqueKeys() error {
+	keys := make(map[string]struct{}, t.members*2)
+	signers := make(map[string]struct{}, t.members)
+	for i := range treemath.Width(t.leaves) {
+		x := treemath.NodeIndex(i)
+		key := t.encryptionKey(x)
+		if key == nil {
+			continue
+		}
+		if _, ok := keys[string(key)]; ok {
+			if x.IsLeaf() {
+				return check.AtLeaf(check.Errorf(check.V127, "encryption key stands elsewhere in the tree"), uint32(x.Leaf()))
+			}
+			return check.Errorf(check.V126, "encryption key of node %d stands elsewhere in the tree", x)
+		}
+		keys[string(key)] = struct{}{}
+		if !x.IsLeaf() {
+			if err := t.suite.HPKE().CheckPublicKey(key); err != nil {
+				return check.As(check.V011, check.ClassTree, "node %d: %w", x, err)
+			}
+			continue
+		}
+		sig := string(t.slot(x).leaf.SignatureKey)
+		if _, ok := signers[sig]; ok {
+			return check.AtLeaf(check.Errorf(check.V127, "signature key of another member"), uint32(x.Leaf()))
+		}
+		signers[sig] = struct{}{}
+	}
+	return nil
+}
+
+// VerifyParentHashes checks that each parent that is not blank is the head of
+// exactly one chain of parent hashes (V122), RFC 9420 §7.9.2, with the original
+// tree hashes of siblings (V123).
+//
+// A node is the end of a link to P if it is the one node in the resolution of a
+// child of P that is not unmerged at P, and has the parent hash of P. That node is
+// a leaf, or a parent with a link of its own, so each chain ends at a leaf.
+func (t *Tree) VerifyParentHashes() error {
+	var buf []treemath.NodeIndex
+	for x := treemath.NodeIndex(1); uint32(x) < treemath.Width(t.leaves); x += 2 {
+		p := t.slot(x).parent
+		if p == nil {
+			continue
+		}
+		links := 0
+		l, r := treemath.Left(x), treemath.Right(x)
+		for _, c := range [...][2]treemath.NodeIndex{{l, r}, {r, l}} {
+			var d treemath.NodeIndex
+			var ok bool
+			if d, buf, ok = t.candidate(p, c[0], buf); !ok {
+				continue
+			}
+			hash, ok := t.storedParentHash(d)
+			if ok && bytes.Equal(hash, t.parentHash(p, t.hashWithout(c[1], p.UnmergedLeaves))) {
+				links++
+			}
+		}
+		if links != 1 {
+			return check.Errorf(check.V122, "node %d has %d valid parent hashes below it", x, links)
+		}
+	}
+	return nil
+}
+
+// candidate returns the node D of the resolution of c whose removal leaves just
+// the unmerged leaves of p below c.
+func (t *Tree) candidate(p *proto.ParentNode, c treemath.NodeIndex, buf []treemath.NodeIndex) (treemath.NodeIndex, []treemath.NodeIndex, bool) {
+	unmerged := below(p.UnmergedLeaves, c)
+	buf = t.resolution(buf[:0], c, len(unmerged)+1)
+	if len(buf) != len(unmerged)+1 {
+		return 0, buf, false
+	}
+	d, found := treemath.NodeIndex(0), false
+	for _, x := range buf {
+		if x.IsLeaf() {
+			if _, ok := slices.BinarySearch(unmerged, x.Leaf()); ok {
+				continue
+			}
+		}
+		if found {
+			return 0, buf, false
+		}
+		d, found = x, true
+	}
+	return d, buf, found
+}
+
+// storedParentHash returns the parent_hash field of a node, false for a leaf that
+// has none.
+func (t *Tree) storedParentHash(x treemath.NodeIndex) ([]byte, bool) {
+	s := t.slot(x)
+	if s.parent != nil {
+		return s.parent.ParentHash, true
+	}
+	return s.leaf.ParentHash, s.leaf.Source == proto.LeafNodeSourceCommit
+}
+
+// VerifyLeafSignatures verifies the signature of every leaf once, over all cores,
+// RFC 9420 §7.3 (V044, V045): check.ErrAuth if one fails.
+func (t *Tree) VerifyLeafSignatures(groupID []byte) error {
+	members := make([]treemath.LeafIndex, 0, t.members)
+	t.Members(func(i treemath.LeafIndex, _ *proto.LeafNode) bool {
+		members = append(members, i)
+		return true
+	})
+	workers := max(1, min(runtime.GOMAXPROCS(0), len(members)/8))
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		part := members[w*len(members)/workers : (w+1)*len(members)/workers]
+		wg.Go(func() { errs[w] = t.verifyLeaves(part, groupID) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyBatch is how many leaves are verified in one call of a BatchVerifier.
+const verifyBatch = 64
+
+func (t *Tree) verifyLeaves(members []treemath.LeafIndex, groupID []byte) error {
+	batch := t.suite.Upgrades().Verify
+	if batch == nil {
+		for _, i := range members {
+			leaf := t.Leaf(i)
+			if labels.VerifyWithLabel(t.suite, leaf.SignatureKey, labels.LabelLeafNodeTBS, leaf.AppendTBS(nil, groupID, i), leaf.Signature) != nil {
+				return check.ErrAuth
+			}
+		}
+		return nil
+	}
+	for part := range slices.Chunk(members, verifyBatch) {
+		jobs := make([]provider.VerifyJob, len(part))
+		for k, i := range part {
+			leaf := t.Leaf(i)
+			jobs[k] = provider.VerifyJob{Pub: leaf.SignatureKey, Sig: leaf.Signature,
+				Msg: labels.AppendSignContent(nil, labels.LabelLeafNodeTBS, leaf.AppendTBS(nil, groupID, i))}
+		}
+		batch.VerifyMany(jobs)
+		for _, j := range jobs {
+			if j.Err != nil {
+				return check.ErrAuth
+			}
+		}
+	}
+	return nil
+}
