@@ -1,0 +1,157 @@
+package proposal
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/internal/treemath"
+)
+
+// Select returns the entries that a committer can commit together, in their
+// order, RFC 9420 §12.2. Entries by value are what the committer itself wants:
+// they stay, whatever they conflict with. Of the stored ones
+//
+//   - the committer's own Updates and the Removes of itself go, and ExternalInits;
+//   - of those that concern one leaf a Remove stays, or else the latest Update;
+//   - of Adds with one signature or init key, and of GroupContextExtensions, the
+//     latest stays; of equal PSKs the first;
+//   - a ReInit stays only if nothing else does.
+//
+// An external committer refers to no proposal, so it gets those by value.
+func Select(entries []Entry, committer proto.Sender) []Entry {
+	s := selection{entries: entries, committer: committer, taken: map[string]struct{}{}, keep: make([]bool, len(entries))}
+	for i := range entries {
+		if entries[i].byValue() {
+			s.keep[i] = true
+			s.take(i)
+		}
+	}
+	if committer.Type == proto.SenderTypeMember {
+		s.pass(false, func(p *proto.Proposal) bool {
+			return p.Type == proto.ProposalTypeRemove || p.Type == proto.ProposalTypePSK
+		})
+		s.pass(true, func(p *proto.Proposal) bool {
+			switch p.Type {
+			case proto.ProposalTypeRemove, proto.ProposalTypePSK, proto.ProposalTypeReInit, proto.ProposalTypeExternalInit:
+				return false
+			}
+			return true
+		})
+		s.pass(true, func(p *proto.Proposal) bool { return p.Type == proto.ProposalTypeReInit })
+	}
+	var kept []Entry
+	for i, keep := range s.keep {
+		if keep {
+			kept = append(kept, entries[i])
+		}
+	}
+	return kept
+}
+
+// selection is the state of Select.
+type selection struct {
+	entries   []Entry
+	committer proto.Sender
+	keep      []bool
+	kept      int
+	reinit    bool // one is kept
+	taken     map[string]struct{}
+}
+
+// pass keeps the stored entries of the wanted types that conflict with none kept
+// so far, the latest first if asked.
+func (s *selection) pass(latest bool, wanted func(*proto.Proposal) bool) {
+	for k := range s.entries {
+		i := k
+		if latest {
+			i = len(s.entries) - 1 - k
+		}
+		if en := &s.entries[i]; !en.byValue() && wanted(en.Proposal) && s.fits(en) {
+			s.keep[i] = true
+			s.take(i)
+		}
+	}
+}
+
+// fits reports whether en goes with what is kept.
+func (s *selection) fits(en *Entry) bool {
+	p := en.Proposal
+	switch {
+	case s.reinit,
+		p.Type == proto.ProposalTypeReInit && s.kept > 0,
+		p.Type == proto.ProposalTypeUpdate && en.Sender == s.committer,
+		p.Type == proto.ProposalTypeRemove && p.Remove == s.committer.Leaf:
+		return false
+	}
+	for _, slot := range slots(en) {
+		if _, taken := s.taken[slot]; taken {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *selection) take(i int) {
+	s.kept++
+	s.reinit = s.reinit || s.entries[i].Proposal.Type == proto.ProposalTypeReInit
+	for _, slot := range slots(&s.entries[i]) {
+		s.taken[slot] = struct{}{}
+	}
+}
+
+// slots names what only one proposal of a list can have.
+func slots(en *Entry) []string {
+	leaf := func(i treemath.LeafIndex) []string {
+		return []string{"leaf" + string([]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)})}
+	}
+	switch p := en.Proposal; p.Type {
+	case proto.ProposalTypeAdd:
+		return []string{"sign" + string(p.Add.LeafNode.SignatureKey), "init" + string(p.Add.InitKey)}
+	case proto.ProposalTypeUpdate:
+		return leaf(en.Sender.Leaf)
+	case proto.ProposalTypeRemove:
+		return leaf(p.Remove)
+	case proto.ProposalTypePSK:
+		return []string{"psk " + string(p.PSK.Append(nil))}
+	case proto.ProposalTypeGroupContextExtensions:
+		return []string{"context"}
+	}
+	return nil
+}
+
+// maxSelections bounds how often Select of an Env starts over.
+const maxSelections = 16
+
+// Select is the function Select, and drops stored proposals that the group as it
+// is does not allow as well, so that a proposal of ill will keeps nobody from
+// committing. Signatures were verified when the proposals arrived. What the
+// committer wants by value is not dropped: ValidateList reports what is wrong
+// with it.
+//
+// A dropped proposal may let in another that it stood in the way of. If that
+// goes on too long, somebody is at play, and nothing but what the committer
+// wants stays.
+func (e *Env) Select(entries []Entry, committer proto.Sender) []Entry {
+	left := entries
+	for range maxSelections {
+		kept := Select(left, committer)
+		dropped := map[string]struct{}{}
+		l := e.newList(kept, committer)
+		l.drop = func(i int) { dropped[string(kept[i].Ref)] = struct{}{} }
+		err := l.validate(l.checkUnsigned)
+		if failed := (*check.Error)(nil); err != nil && errors.As(err, &failed) &&
+			failed.Proposal != check.NoIndex && !kept[failed.Proposal].byValue() {
+			l.drop(failed.Proposal)
+		}
+		if len(dropped) == 0 {
+			return kept
+		}
+		left = slices.DeleteFunc(slices.Clone(left), func(en Entry) bool {
+			_, drop := dropped[string(en.Ref)]
+			return drop && !en.byValue()
+		})
+	}
+	return slices.DeleteFunc(slices.Clone(entries), func(en Entry) bool { return !en.byValue() })
+}

@@ -1,0 +1,48 @@
+package proposal
+
+import (
+	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/internal/ratchettree"
+	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/provider"
+)
+
+// ValidateTreeLeaves checks every leaf of a group's tree, as its creator and who
+// joins it do, RFC 9420 §12.4.3.1 (V127): V011, V023–V027, V029, V030, V043, V046,
+// V048, V049. Signatures and the uniqueness of keys are package ratchettree's. It
+// takes time linear in the tree, over all cores.
+func ValidateTreeLeaves(s provider.Suite, tree *ratchettree.Tree, context *proto.GroupContext, policy *Policy) error {
+	if err := CheckExtensions(context.Extensions, InGroupContext); err != nil {
+		return err
+	}
+	d, err := newDemands(s.Params().ID, context.Extensions, leafDemands)
+	if err != nil {
+		return err
+	}
+	var (
+		rules  = leafRules{suite: s, policy: policy, demands: d}
+		used   typesInUse
+		index  []treemath.LeafIndex
+		leaves []*proto.LeafNode
+	)
+	tree.Members(func(i treemath.LeafIndex, n *proto.LeafNode) bool {
+		used.add(n.Credential.Type)
+		index = append(index, i)
+		leaves = append(leaves, n)
+		return true
+	})
+	i, err := checkEach(s, len(leaves), func(i int, jobs []provider.VerifyJob) ([]provider.VerifyJob, error) {
+		if err := rules.check(leaves[i], LeafInTree); err != nil {
+			return jobs, err
+		}
+		if t, ok := containsAll(leaves[i].Capabilities.Credentials, used.list); !ok {
+			return jobs, unsupportedCredential(t)
+		}
+		return jobs, nil
+	})
+	if err != nil {
+		return check.AtLeaf(err, uint32(index[i]))
+	}
+	return nil
+}
