@@ -35,7 +35,7 @@ func (r *leafRules) checkKeyPackage(kp *proto.KeyPackage) error {
 	if sameKey(kp.InitKey, kp.LeafNode.EncryptionKey) {
 		return check.Errorf(check.V063, "init key is the leaf's encryption key")
 	}
-	if err := CheckExtensions(kp.Extensions, InKeyPackage); err != nil {
+	if err := CheckExtensions(kp.Extensions, proto.PlaceKeyPackage); err != nil {
 		return err
 	}
 	if t, ok := listed(kp.Extensions, &kp.LeafNode.Capabilities); !ok {

@@ -85,7 +85,7 @@ func (r *leafRules) checkCapabilities(leaf *proto.LeafNode) error {
 		slices.ContainsFunc(c.Proposals, isDefaultProposal)) {
 		return check.Errorf(check.V023, "capabilities list a default type")
 	}
-	if err := CheckExtensions(leaf.Extensions, InLeafNode); err != nil {
+	if err := CheckExtensions(leaf.Extensions, proto.PlaceLeafNode); err != nil {
 		return err
 	}
 	if t, ok := listed(leaf.Extensions, c); !ok {

@@ -108,7 +108,7 @@ func (e *Env) checkProposal(rules *leafRules, en *Entry, jobs []provider.VerifyJ
 		}
 		return jobs, nil
 	case proto.ProposalTypeGroupContextExtensions:
-		return jobs, CheckExtensions(p.GroupContextExtensions, InGroupContext)
+		return jobs, CheckExtensions(p.GroupContextExtensions, proto.PlaceGroupContext)
 	default:
 		if p.Type == 0 || proto.IsGREASE(uint16(p.Type)) {
 			return jobs, check.Errorf(check.V029, "proposal type %#04x", uint16(p.Type))
@@ -159,7 +159,7 @@ func (e *Env) checkReInit(r *proto.ReInit) error {
 	if proto.IsGREASE(uint16(r.CipherSuite)) {
 		return check.Errorf(check.V029, "suite %#04x", uint16(r.CipherSuite))
 	}
-	return CheckExtensions(r.Extensions, InGroupContext)
+	return CheckExtensions(r.Extensions, proto.PlaceGroupContext)
 }
 
 // ValidateWelcomePSKs checks the PSKs that a Welcome names, RFC 9420 §12.4.3.1:

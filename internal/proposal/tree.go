@@ -13,7 +13,7 @@ import (
 // V048, V049. Signatures and the uniqueness of keys are package ratchettree's. It
 // takes time linear in the tree, over all cores.
 func ValidateTreeLeaves(s provider.Suite, tree *ratchettree.Tree, context *proto.GroupContext, policy *Policy) error {
-	if err := CheckExtensions(context.Extensions, InGroupContext); err != nil {
+	if err := CheckExtensions(context.Extensions, proto.PlaceGroupContext); err != nil {
 		return err
 	}
 	d, err := newDemands(s.Params().ID, context.Extensions, leafDemands)

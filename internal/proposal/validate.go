@@ -204,7 +204,7 @@ func (l *list) setExtensions() error {
 	es := l.Context.Extensions
 	if l.context >= 0 {
 		es = l.entries[l.context].Proposal.GroupContextExtensions
-		if err := CheckExtensions(es, InGroupContext); err != nil {
+		if err := CheckExtensions(es, proto.PlaceGroupContext); err != nil {
 			return check.AtProposal(err, l.context)
 		}
 	}
