@@ -289,4 +289,3 @@ func supports(es []proto.ExtensionType, ps []proto.ProposalType, cs []proto.Cred
 func everyMember(f func(*proto.LeafNode)) func(int, *proto.LeafNode) {
 	return func(_ int, l *proto.LeafNode) { f(l) }
 }
-

@@ -33,16 +33,15 @@ func ValidateTreeLeaves(s provider.Suite, tree *ratchettree.Tree, context *proto
 		return true
 	})
 	i, err := checkEach(s, len(leaves), func(i int, jobs []provider.VerifyJob) ([]provider.VerifyJob, error) {
-		if err := rules.check(leaves[i], LeafInTree); err != nil {
-			return jobs, err
-		}
-		if t, ok := containsAll(leaves[i].Capabilities.Credentials, used.list); !ok {
-			return jobs, unsupportedCredential(t)
-		}
-		return jobs, nil
+		return jobs, rules.check(leaves[i], LeafInTree)
 	})
 	if err != nil {
 		return check.AtLeaf(err, uint32(index[i]))
+	}
+	for i, n := range leaves {
+		if t, ok := containsAll(n.Capabilities.Credentials, used.list); !ok {
+			return check.AtLeaf(unsupportedCredential(t), uint32(index[i]))
+		}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ type list struct {
 	rules     *leafRules  // under the extensions after the list
 	context   int         // the GroupContextExtensions proposal, or -1
 	drop      func(i int) // takes stored entries that fail; nil: the first failure is the end
+	dropped   bool
 
 	adds    []int // positions
 	custom  []int
@@ -40,7 +41,8 @@ func (e *Env) newList(entries []Entry, committer proto.Sender) *list {
 		updates: map[treemath.LeafIndex]int{}, removes: map[treemath.LeafIndex]int{}}
 }
 
-// validate runs all checks, those of proposals by themselves by means of proposals.
+// validate runs the checks, those of each proposal by itself by means of
+// proposals. It ends with the step that refused or dropped something.
 func (l *list) validate(proposals func() error) error {
 	if limit := l.Policy.MaxProposals; limit > 0 && len(l.entries) > limit {
 		return check.Errorf(check.V112, "commit of %d proposals", len(l.entries))
@@ -48,7 +50,8 @@ func (l *list) validate(proposals func() error) error {
 	for _, step := range []func() error{
 		l.checkSenders, l.checkTypes, l.setExtensions, proposals, l.checkKeys, l.checkClients, l.checkMembers,
 	} {
-		if err := step(); err != nil {
+		// A step relies on those before it.
+		if err := step(); err != nil || l.dropped {
 			return err
 		}
 	}
@@ -75,6 +78,7 @@ func (l *list) each(f func(i int, en *Entry) error) error {
 func (l *list) fail(i int, err error) error {
 	if l.drop != nil && !l.entries[i].byValue() {
 		l.drop(i)
+		l.dropped = true
 		return nil
 	}
 	return check.AtProposal(err, i)
