@@ -121,36 +121,42 @@ func slots(en *Entry) []string {
 	return nil
 }
 
-// maxSelections bounds how often Select of an Env starts over.
-const maxSelections = 16
+// Select of an Env starts over this often at most, and from patience on it drops
+// all stored proposals of a type that it has to drop one of.
+const (
+	patience      = 8
+	maxSelections = patience + 8 // one for each type, and for those not of RFC 9420
+)
 
 // Select is the function Select, and drops stored proposals that the group as it
 // is does not allow as well, so that a proposal of ill will keeps nobody from
-// committing. Signatures were verified when the proposals arrived. What the
-// committer wants by value is not dropped: ValidateList reports what is wrong
-// with it.
+// committing. Stored ones have passed ValidateSingle in this epoch, so their
+// signatures are not verified again. What the committer wants by value is not
+// dropped: ValidateList reports what is wrong with it.
 //
 // A dropped proposal may let in another that it stood in the way of. If that
-// goes on too long, somebody is at play, and nothing but what the committer
-// wants stays.
+// goes on for long, somebody is at play, and the types concerned go altogether.
 func (e *Env) Select(entries []Entry, committer proto.Sender) []Entry {
 	left := entries
-	for range maxSelections {
+	for round := range maxSelections {
 		kept := Select(left, committer)
-		dropped := map[string]struct{}{}
+		refs, types := map[string]struct{}{}, map[proto.ProposalType]struct{}{}
 		l := e.newList(kept, committer)
-		l.drop = func(i int) { dropped[string(kept[i].Ref)] = struct{}{} }
-		err := l.validate(l.checkUnsigned)
-		if failed := (*check.Error)(nil); err != nil && errors.As(err, &failed) &&
-			failed.Proposal != check.NoIndex && !kept[failed.Proposal].byValue() {
-			l.drop(failed.Proposal)
+		l.drop = func(i int) {
+			refs[string(kept[i].Ref)] = struct{}{}
+			types[kept[i].Proposal.Type] = struct{}{}
 		}
-		if len(dropped) == 0 {
+		var failed *check.Error
+		if err := l.validate(l.checkUnsigned); errors.As(err, &failed) && failed.Proposal != check.NoIndex {
+			l.fail(failed.Proposal, err)
+		}
+		if !l.dropped {
 			return kept
 		}
 		left = slices.DeleteFunc(slices.Clone(left), func(en Entry) bool {
-			_, drop := dropped[string(en.Ref)]
-			return drop && !en.byValue()
+			_, drop := refs[string(en.Ref)]
+			_, all := types[en.Proposal.Type]
+			return !en.byValue() && (drop || all && round >= patience)
 		})
 	}
 	return slices.DeleteFunc(slices.Clone(entries), func(en Entry) bool { return !en.byValue() })

@@ -101,14 +101,15 @@ func TestSelectIsBounded(t *testing.T) {
 	for range 1000 {
 		bad = append(bad, w.by(1, raise))
 	}
-	bad = append(bad, Entry{Proposal: remove(2), Sender: member(0)})
+	bad = append(bad, w.updates(3), Entry{Proposal: remove(2), Sender: member(0)}, w.adds("a"))
 	got := w.env.Select(bad, member(0))
-	if at := kept(bad, got); !slices.Equal(at, []int{1000}) {
+	if at := kept(bad, got); !slices.Equal(at, []int{1000, 1001, 1002}) {
 		t.Errorf("kept %v", at)
 	}
+	accept(t, w.validate(0, got...))
 	var many []Entry
 	for i := range 1000 {
-		many = append(many, w.by(1, w.psk(fmt.Sprint(i))), w.by(2, remove(77)))
+		many = append(many, w.by(1, w.psk(fmt.Sprint(i))), w.updatesWith(1, w.signers[2]))
 	}
 	if got := w.env.Select(many, member(0)); len(got) != 1000 {
 		t.Errorf("kept %d", len(got))
