@@ -507,3 +507,30 @@ func TestV127_TreeLeaves(t *testing.T) {
 		t.Errorf("not the first bad leaf: %v", err)
 	}
 }
+
+// TestLongCapabilities runs the look-ups of long lists, which go through sets.
+func TestLongCapabilities(t *testing.T) {
+	var long []proto.ExtensionType
+	var es proto.Extensions
+	for i := range proto.ExtensionType(2000) {
+		long = append(long, 0x1000+i)
+		es = append(es, proto.Extension{Type: 0x1000 + i})
+	}
+	if _, ok := containsAll(long, long); !ok {
+		t.Error("a list lacks some of itself")
+	}
+	if typ, ok := containsAll(long[:1500], long); ok || typ != 0x1000+1500 {
+		t.Errorf("lacks %#x, %v", typ, ok)
+	}
+	if _, ok := containsAll(append(long, 0x0A0A), append(long, 0x0A0A)); ok {
+		t.Error("a reserved type is supported")
+	}
+	c := proto.Capabilities{Extensions: long}
+	if _, ok := listed(es, &c); !ok {
+		t.Error("extensions are listed")
+	}
+	c.Extensions = long[1:]
+	if typ, ok := listed(es, &c); ok || typ != 0x1000 {
+		t.Errorf("missing %#x, %v", typ, ok)
+	}
+}

@@ -523,3 +523,24 @@ func TestV192_WelcomePSKs(t *testing.T) {
 	_, err = ValidateWelcomePSKs(w.suite, []proto.PreSharedKeyID{plain})
 	refuse(t, err, check.V193)
 }
+
+// TestSameClientBeyondPairs shows that long lists compare equal credentials.
+func TestSameClientBeyondPairs(t *testing.T) {
+	w := newWorld(t, 3)
+	asked := 0
+	w.env.Policy.SameClient = func(a, b *proto.Credential) bool {
+		asked++
+		return bytes.Equal(a.Identity, b.Identity)
+	}
+	var entries []Entry
+	for i := range 400 {
+		entries = append(entries, w.adds(fmt.Sprint("new ", i)))
+	}
+	accept(t, w.validate(0, entries...))
+	if asked != 0 {
+		t.Errorf("asked %d times about different credentials", asked)
+	}
+	refuse(t, w.validate(0, append(entries, w.adds("new 7"))...), check.V134)
+	refuse(t, w.validate(0, append(entries, w.adds("member 2"))...), check.V135)
+	accept(t, w.validate(0, append(entries, w.adds("member 2"), w.by(0, remove(2)))...))
+}

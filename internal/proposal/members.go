@@ -8,17 +8,7 @@ import (
 	"github.com/hardmls/hardmls/internal/treemath"
 )
 
-// checkMembers checks what needs a look at all members: V031, V046, V108, V109.
-// The look is taken only if the list asks for one.
-func (l *list) checkMembers() error {
-	if err := l.checkCustom(); err != nil {
-		return err
-	}
-	if err := l.checkContext(); err != nil {
-		return err
-	}
-	return l.checkCredentialTypes()
-}
+// What follows looks at all members, and only where a list asks for it.
 
 // checkCustom checks that who processes the commit supports each type of proposal
 // that RFC 9420 does not define, V031: the members of the current epoch but for

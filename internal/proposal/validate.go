@@ -48,7 +48,8 @@ func (l *list) validate(proposals func() error) error {
 		return check.Errorf(check.V112, "commit of %d proposals", len(l.entries))
 	}
 	for _, step := range []func() error{
-		l.checkSenders, l.checkTypes, l.setExtensions, proposals, l.checkKeys, l.checkClients, l.checkMembers,
+		l.checkSenders, l.checkTypes, l.setExtensions, l.checkContext, proposals,
+		l.checkKeys, l.checkClients, l.checkCustom, l.checkCredentialTypes,
 	} {
 		// A step relies on those before it.
 		if err := step(); err != nil || l.dropped {
