@@ -385,7 +385,7 @@ func TestV144_OrderOfApplication(t *testing.T) {
 	if len(r.Added) != 2 || r.Added[0].Leaf != 1 || r.Added[1].Leaf != 4 {
 		t.Errorf("added %+v", r.Added)
 	}
-	if got := string(r.Edit.Leaf(1).Credential.Identity); got != "a" {
+	if got := string(r.Edit.Tree().Leaf(1).Credential.Identity); got != "a" {
 		t.Errorf("leaf 1 is %q", got)
 	}
 	if len(r.PSKs) != 2 || string(r.PSKs[0].ID) != "1" || string(r.PSKs[1].ID) != "0" {

@@ -31,10 +31,10 @@ func (e *Env) validatePathLeaf(r *Result, leaf *proto.LeafNode, index treemath.L
 	if err := rules.check(leaf, LeafInPath); err != nil {
 		return err
 	}
-	if owner, found := r.Edit.FindSignatureKey(leaf.SignatureKey); found && (external || owner != index) {
+	if owner, found := r.Edit.Tree().FindSignatureKey(leaf.SignatureKey); found && (external || owner != index) {
 		return check.Errorf(check.V054, "signature key of another member")
 	}
-	if r.Edit.HasEncryptionKey(leaf.EncryptionKey) {
+	if r.Edit.Tree().HasEncryptionKey(leaf.EncryptionKey) {
 		return check.Errorf(check.V055, "encryption key occurs elsewhere")
 	}
 	if external || !succeeds(leaf, old) {
@@ -94,7 +94,7 @@ func checkAgainstMembers(r *Result, leaf *proto.LeafNode, index treemath.LeafInd
 	var used typesInUse
 	var err error
 	brought := []proto.CredentialType{leaf.Credential.Type}
-	r.Edit.Members(func(i treemath.LeafIndex, n *proto.LeafNode) bool {
+	r.Edit.Tree().Members(func(i treemath.LeafIndex, n *proto.LeafNode) bool {
 		if i == index {
 			return true
 		}
