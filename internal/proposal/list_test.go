@@ -433,6 +433,11 @@ func TestV148_ResyncIsOfTheSameClient(t *testing.T) {
 	w.env.Policy.SameClient = nil
 	refuse(t, w.path(resync(), joiner, 1, w.newSigner(), as("eve")), check.V148)
 	accept(t, w.path(resync(), joiner, 1, w.newSigner(), as("member 1")))
+	w.env.Policy.ClientID = func(c *proto.Credential) []byte { return bytes.TrimSuffix(c.Identity, []byte(" renewed")) }
+	refuse(t, w.path(resync(), joiner, 1, w.newSigner(), as("eve")), check.V148)
+	accept(t, w.path(resync(), joiner, 1, w.newSigner(), as("member 1 renewed")))
+	w.env.Policy.ClientID = func(*proto.Credential) []byte { return nil } // nobody knows who it is
+	refuse(t, w.path(resync(), joiner, 1, w.newSigner(), as("member 1")), check.V148)
 }
 
 func TestV149_TypesInAnExternalCommit(t *testing.T) {

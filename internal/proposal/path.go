@@ -78,11 +78,7 @@ func (e *Env) replacedByPath(r *Result, leaf *proto.LeafNode, index treemath.Lea
 	if sameKey(leaf.EncryptionKey, old.EncryptionKey) {
 		return nil, check.Errorf(check.V053, "encryption key is not renewed")
 	}
-	same := e.Policy.SameClient
-	if same == nil {
-		same = equalCredentials
-	}
-	if !same(&old.Credential, &leaf.Credential) {
+	if !e.Policy.sameClient(&old.Credential, &leaf.Credential) {
 		return nil, check.Errorf(check.V148, "external commit removes another client")
 	}
 	return old, nil

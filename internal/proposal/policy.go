@@ -31,7 +31,7 @@ type Policy struct {
 
 	// ClientID returns what identifies a credential's client, nil if nothing
 	// does. Two clients are the same if it is equal. Optional; it replaces
-	// SameClient for V134 and V135.
+	// SameClient.
 	ClientID func(c *proto.Credential) []byte
 	// SameClient reports whether two credentials are one client's, RFC 9420
 	// §5.3.3, §12.2 (V134, V135, V148). It is asked about every pair that a
@@ -44,6 +44,18 @@ type Policy struct {
 	// AllowNewMember decides about an Add that its new member sent itself,
 	// RFC 9420 §12.1.8 (V110). Nil refuses all of them.
 	AllowNewMember func(kp *proto.KeyPackage) bool
+}
+
+// sameClient reports whether two credentials are one client's.
+func (p *Policy) sameClient(a, b *proto.Credential) bool {
+	switch {
+	case p.ClientID != nil:
+		id := p.ClientID(a)
+		return id != nil && sameKey(id, p.ClientID(b))
+	case p.SameClient != nil:
+		return p.SameClient(a, b)
+	}
+	return equalCredentials(a, b)
 }
 
 // maxPairs is how many questions of SameClient one list may raise.

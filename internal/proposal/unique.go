@@ -144,7 +144,8 @@ func (l *list) checkClientIDs(id func(*proto.Credential) []byte, confirm ...func
 	}
 	var err error
 	l.after(func(leaf treemath.LeafIndex, n *proto.LeafNode, _ int) bool {
-		if i, dup := added[string(id(&n.Credential))]; dup && same(&n.Credential, l.credential(i)) {
+		k := id(&n.Credential)
+		if i, dup := added[string(k)]; k != nil && dup && same(&n.Credential, l.credential(i)) {
 			err = l.fail(i, errMember(leaf))
 		}
 		return err == nil
