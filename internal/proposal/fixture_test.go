@@ -30,8 +30,8 @@ const (
 // test asks it to, valid or not.
 type world struct {
 	testing.TB
-	crypto  provider.Crypto
-	suite   provider.Suite
+	crypto  testBackend
+	suite   testSuite
 	signers []provider.Signer // by leaf
 	env     *Env
 	refs    int
@@ -67,24 +67,6 @@ func newWorld(t testing.TB, n int, all ...func(i int, l *proto.LeafNode)) *world
 			SameClient: func(a, b *proto.Credential) bool { return bytes.Equal(a.Identity, b.Identity) }},
 	}
 	return w
-}
-
-func (w *world) encryptionKey() []byte {
-	w.Helper()
-	key, _, err := w.crypto.SoftwareKeys().Generate(context.Background(), w.suite, provider.LeafKey)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return bytes.Clone(key.Public())
-}
-
-func (w *world) newSigner() provider.Signer {
-	w.Helper()
-	s, err := testSigner(w.crypto, w.suite)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return s
 }
 
 func (w *world) sign(s provider.Signer, label string, content []byte) []byte {
