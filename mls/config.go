@@ -1,0 +1,237 @@
+package mls
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/hardmls/hardmls/internal/framing"
+	"github.com/hardmls/hardmls/internal/proposal"
+	"github.com/hardmls/hardmls/internal/secrettree"
+	"github.com/hardmls/hardmls/provider"
+)
+
+// A WireFormatPolicy says how handshake messages are sent and which are
+// accepted. Application messages are always encrypted.
+type WireFormatPolicy uint8
+
+// The four policies of OpenMLS. Pure ones accept only what they send.
+const (
+	PureCiphertext  WireFormatPolicy = iota // the default
+	PurePlaintext                           // send PublicMessage
+	MixedCiphertext                         // send PrivateMessage, accept both
+	MixedPlaintext                          // send PublicMessage, accept both
+)
+
+func (p WireFormatPolicy) sendsPrivate() bool { return p == PureCiphertext || p == MixedCiphertext }
+
+func (p WireFormatPolicy) accepts(private bool) bool {
+	switch p {
+	case PureCiphertext:
+		return private
+	case PurePlaintext:
+		return !private
+	}
+	return true
+}
+
+// A ReceivePolicy says when the use of a received message's key is written.
+type ReceivePolicy uint8
+
+const (
+	// OnFlush writes with the group's next batch, or when Flush is called.
+	// After a crash, messages since then open again.
+	OnFlush ReceivePolicy = iota
+	// EachMessage writes before the plaintext is returned.
+	EachMessage
+)
+
+// Defaults of Config.
+const (
+	DefaultOutOfOrder     = 5
+	DefaultForward        = 1000
+	DefaultPastEpochs     = 3
+	DefaultResumptionPSKs = 3
+	DefaultMaxMessage     = 16 << 20
+	DefaultMaxProposals   = 10_000
+	DefaultLeaseSize      = 1
+	DefaultLifetime       = 90 * 24 * time.Hour
+)
+
+// A Config is what an application decides about a group. The zero value of a
+// field means its default; a negative number turns a limit to none (or, for a
+// count of things kept, keeps them all). It is copied when it is given.
+type Config struct {
+	// Authenticator decides about credentials. It must be given.
+	Authenticator Authenticator
+
+	// CipherSuite of a new group or key package; default 1. A joiner's is
+	// its key package's.
+	CipherSuite provider.CipherSuite
+	// GroupID of a new group; default 32 random bytes.
+	GroupID []byte
+
+	WireFormat WireFormatPolicy
+	Padding    Padding
+	Receive    ReceivePolicy
+
+	// PastEpochs is how many epochs before the current one are kept for
+	// late application messages.
+	PastEpochs int
+	// ResumptionPSKs is how many epochs' resumption PSKs are kept.
+	ResumptionPSKs int
+	// OutOfOrder is how many generations below a sender's newest stay
+	// readable, Forward how far one may jump ahead.
+	OutOfOrder, Forward int
+	// MaxMessage is the longest plaintext that is sent, in bytes.
+	MaxMessage int
+	// MaxProposals bounds the proposals stored in one epoch.
+	MaxProposals int
+	// LeaseSize is how many generations are reserved on disk at once;
+	// 1 is strict. At most a tenth of Forward.
+	LeaseSize int
+
+	// NoRatchetTree leaves the ratchet tree out of Welcomes and GroupInfos:
+	// joiners then get it by WithRatchetTree.
+	NoRatchetTree bool
+
+	// Lifetime of the key packages made; the clock is Now.
+	Lifetime time.Duration
+	// SkipLifetime accepts leaves whose lifetime is over.
+	SkipLifetime bool
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+
+	// Capabilities beyond what this package supports by itself.
+	Capabilities Capabilities
+	// Extensions of the GroupContext of a new group.
+	Extensions []Extension
+	// LeafExtensions of this client's leaves.
+	LeafExtensions []Extension
+}
+
+// A Padding hides the lengths of messages: it says how long the ciphertext of a
+// PrivateMessage becomes, tag included. The zero value pads nothing.
+type Padding struct {
+	// Buckets are the lengths to choose from: a ciphertext gets the smallest
+	// that holds it.
+	Buckets []int
+	// Multiple rounds up what no bucket holds. Below 2 it rounds nothing.
+	Multiple int
+}
+
+// config is a Config with every default filled in.
+type config struct {
+	Config
+	limits  secrettree.Limits
+	padding framing.Padding
+}
+
+func (c Config) resolve() (config, error) {
+	if c.Authenticator == nil {
+		return config{}, errors.New("mls: Config.Authenticator must be given")
+	}
+	if c.WireFormat > MixedPlaintext {
+		return config{}, errors.New("mls: Config.WireFormat is unknown")
+	}
+	if c.Receive > EachMessage {
+		return config{}, errors.New("mls: Config.Receive is unknown")
+	}
+	if c.CipherSuite == 0 {
+		c.CipherSuite = provider.X25519_AES128GCM_SHA256_Ed25519
+	}
+	const none = int(^uint(0) >> 1)
+	limit := func(v *int, def, unlimited int) {
+		switch {
+		case *v == 0:
+			*v = def
+		case *v < 0:
+			*v = unlimited
+		}
+	}
+	limit(&c.PastEpochs, DefaultPastEpochs, none)
+	limit(&c.ResumptionPSKs, DefaultResumptionPSKs, none)
+	limit(&c.OutOfOrder, DefaultOutOfOrder, maxGeneration)
+	limit(&c.Forward, DefaultForward, maxGeneration)
+	limit(&c.MaxMessage, DefaultMaxMessage, none)
+	limit(&c.MaxProposals, DefaultMaxProposals, none)
+	limit(&c.LeaseSize, DefaultLeaseSize, DefaultLeaseSize)
+	if c.LeaseSize > max(1, c.Forward/10) {
+		return config{}, errors.New("mls: Config.LeaseSize is more than a tenth of Forward")
+	}
+	if c.Lifetime == 0 {
+		c.Lifetime = DefaultLifetime
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return config{
+		Config:  c,
+		limits:  secrettree.Limits{OutOfOrder: uint32(c.OutOfOrder), Forward: uint32(c.Forward)},
+		padding: framing.Padding{Buckets: slices.Clone(c.Padding.Buckets), Multiple: c.Padding.Multiple},
+	}, nil
+}
+
+// maxGeneration is the largest window that a ratchet can have.
+const maxGeneration = 1<<31 - 1
+
+// policy is what the proposal machine needs to know of the config.
+func (c *config) policy() *proposal.Policy {
+	return &proposal.Policy{
+		Now:           c.Now(),
+		CheckLifetime: !c.SkipLifetime,
+		MaxProposals:  c.MaxProposals,
+		SameClient:    c.sameClient,
+	}
+}
+
+// An Authenticator is the application's view of the authentication service, RFC
+// 9420 §5.3.1. It is called without locks and may block as long as ctx allows.
+type Authenticator interface {
+	// Authenticate returns one error per request, nil where the credential
+	// is valid for the signature key. A result of another length refuses
+	// all of them.
+	Authenticate(ctx context.Context, reqs []AuthRequest) []error
+	// SameClient reports whether two credentials name one client, RFC 9420
+	// §5.3.4.
+	SameClient(a, b Credential) bool
+}
+
+// An AuthUse says where a credential to authenticate comes from.
+type AuthUse uint8
+
+// The places of credentials.
+const (
+	AuthAdd            AuthUse = 1 // a new member
+	AuthUpdate         AuthUse = 2 // a member's new leaf, by update or commit
+	AuthTree           AuthUse = 3 // a member of a group that is joined
+	AuthExternalSender AuthUse = 4 // the external_senders extension
+	AuthExternalJoin   AuthUse = 5 // a new member by external commit
+)
+
+// An AuthRequest asks whether a credential is valid for a signature key in a
+// group. Replaces is the credential that the new one takes the place of, if any.
+type AuthRequest struct {
+	Credential   Credential
+	SignatureKey []byte
+	Group        []byte
+	Replaces     *Credential
+	Use          AuthUse
+}
+
+// AuthenticatorFunc is an Authenticator that asks once per credential. Two
+// credentials are the same client's if they are equal.
+type AuthenticatorFunc func(ctx context.Context, req AuthRequest) error
+
+// Authenticate implements Authenticator.
+func (f AuthenticatorFunc) Authenticate(ctx context.Context, reqs []AuthRequest) []error {
+	errs := make([]error, len(reqs))
+	for i := range reqs {
+		errs[i] = f(ctx, reqs[i])
+	}
+	return errs
+}
+
+// SameClient implements Authenticator.
+func (f AuthenticatorFunc) SameClient(a, b Credential) bool { return a.Equal(b) }

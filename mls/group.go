@@ -1,0 +1,357 @@
+package mls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/provider"
+)
+
+// A Group is one MLS group as a member of it. It is safe for concurrent use.
+//
+// Two locks: mu guards memory and is never held across a call that takes a
+// context, a signature, HPKE or a seal; the writer slot w is held for "check the
+// base, Apply, swap". Every transition takes a snapshot under mu, builds and
+// signs without a lock, and checks under w and mu that its base still stands.
+type Group struct {
+	id      []byte
+	suite   provider.Suite
+	crypto  provider.Crypto
+	keys    provider.Keys
+	store   provider.Storage
+	cfg     config
+	signers SignerSource
+
+	w chan struct{} // one slot: who holds it may Apply
+
+	mu          sync.Mutex
+	head        head
+	cursorDirty bool   // head.cursor is newer than the store's
+	version     uint64 // of the group in the store
+	uncertain   bool   // an Apply's outcome is unknown: read the version first
+	failed      error  // ErrFenced or ErrClosed: final
+	cur         *epoch
+	past        []past // oldest first
+	proposals   []storedProposal
+	ownUpdates  map[string]ownUpdate // by proposal reference
+	committing  bool                 // a Commit is being built
+	pending     *StagedCommit        // own commit, waiting
+	spentKeys   []provider.KeyRef    // deleted by no one yet; they have tombstones
+	swept       []provider.Key       // tombstones of deleted keys
+	stale       []uint64             // epochs on disk that are no longer kept
+	senders     []*sending           // free scratch
+	receivers   []*receiving         // free scratch
+}
+
+// freeScratch is how many idle operations' scratch a group keeps per direction.
+const freeScratch = 4
+
+func newGroup(p provider.Provider, suite provider.Suite, id []byte, cfg config, signers SignerSource) (*Group, error) {
+	if p.Storage() == nil {
+		return nil, errors.New("mls: provider has no storage")
+	}
+	return &Group{
+		id:         id,
+		suite:      suite,
+		crypto:     p.Crypto(),
+		keys:       provider.KeysOf(p),
+		store:      p.Storage(),
+		cfg:        cfg,
+		signers:    signers,
+		w:          make(chan struct{}, 1),
+		ownUpdates: make(map[string]ownUpdate),
+	}, nil
+}
+
+// A SignerSource finds the signer of a public key: a Signer is never stored, so
+// loading a group and merging a commit with a new key ask for it.
+type SignerSource interface {
+	// Signer returns the signer whose public key is pub, or an error that
+	// wraps ErrSignerNotFound.
+	Signer(ctx context.Context, pub []byte) (provider.Signer, error)
+}
+
+// Signers returns a SignerSource of the given signers.
+func Signers(s ...provider.Signer) SignerSource { return signerList(s) }
+
+type signerList []provider.Signer
+
+func (l signerList) Signer(_ context.Context, pub []byte) (provider.Signer, error) {
+	for _, s := range l {
+		if string(s.Public()) == string(pub) {
+			return s, nil
+		}
+	}
+	return nil, ErrSignerNotFound
+}
+
+// String describes the group without secrets.
+func (g *Group) String() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return fmt.Sprintf("mls.Group{%x, epoch %d}", g.id, g.head.epoch)
+}
+
+// Format prints the same for every verb, so that no secret can be printed.
+func (g *Group) Format(f fmt.State, _ rune) { io.WriteString(f, g.String()) }
+
+// check returns why the group can't do what needs an operational group, nil if
+// it can. mu is held.
+func (g *Group) check() error {
+	if g.failed != nil {
+		return g.failed
+	}
+	switch g.head.phase {
+	case evicted:
+		return ErrUseAfterEviction
+	case reinitialized:
+		return ErrReInitialized
+	}
+	return nil
+}
+
+// lockWriter takes the writer slot, and settles an unknown outcome first. The
+// caller calls unlockWriter.
+func (g *Group) lockWriter(ctx context.Context) error {
+	select {
+	case g.w <- struct{}{}:
+	default:
+		select {
+		case g.w <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err := g.settle(ctx); err != nil {
+		g.unlockWriter()
+		return err
+	}
+	return nil
+}
+
+func (g *Group) unlockWriter() { <-g.w }
+
+// settle finds out whether a batch of unknown outcome was applied. If it was,
+// the group goes on from what the store holds. The writer slot is held.
+func (g *Group) settle(ctx context.Context) error {
+	g.mu.Lock()
+	uncertain, version := g.uncertain, g.version
+	g.mu.Unlock()
+	if !uncertain {
+		return nil
+	}
+	now, err := g.store.Version(ctx, g.id)
+	if err != nil {
+		return storageError("version", err)
+	}
+	switch now {
+	case version:
+	case version + 1:
+		if err := g.reload(ctx); err != nil {
+			return err
+		}
+	default:
+		g.mu.Lock()
+		g.failed = ErrFenced
+		g.mu.Unlock()
+		return ErrFenced
+	}
+	g.mu.Lock()
+	g.uncertain = false
+	g.mu.Unlock()
+	return nil
+}
+
+// apply writes b as the group's next transition, with everything that is dirty,
+// and calls swap under mu once it is durable. On error memory is as it was. The
+// writer slot is held.
+func (g *Group) apply(ctx context.Context, b *provider.Batch, swap func()) error {
+	g.mu.Lock()
+	if g.failed != nil {
+		g.mu.Unlock()
+		return g.failed
+	}
+	b.Group, b.Expect = g.id, g.version
+	cursor := g.cursorDirty
+	written := g.appendDirty(b)
+	swept, stale := len(g.swept), len(g.stale)
+	g.mu.Unlock()
+
+	err := g.store.Apply(ctx, b)
+
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err == nil {
+		g.version++
+		for _, t := range written {
+			t.EndWrite(true)
+		}
+		g.swept, g.stale = g.swept[swept:], g.stale[stale:]
+		if swap != nil {
+			swap()
+		}
+		return nil
+	}
+	g.cursorDirty = g.cursorDirty || cursor
+	for _, t := range written {
+		t.EndWrite(false)
+	}
+	switch {
+	case errors.Is(err, provider.ErrOutcomeUnknown):
+		g.uncertain = true
+	case errors.Is(err, provider.ErrConflict) && g.fencedLocked(b):
+		g.failed = ErrFenced
+		return ErrFenced
+	}
+	return storageError("apply", err)
+}
+
+// fencedLocked reports whether a conflict of b means another owner: b required
+// nothing but the version.
+func (g *Group) fencedLocked(b *provider.Batch) bool { return len(b.Require) == 0 }
+
+// Close forgets the group's secrets in memory. What was received since the last
+// flush is written first; the error is that of the write. The group stays in the
+// store.
+func (g *Group) Close(ctx context.Context) error {
+	if err := g.Flush(ctx); err != nil {
+		return err
+	}
+	if err := g.lockWriter(ctx); err != nil {
+		return err
+	}
+	defer g.unlockWriter()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forget()
+	g.failed = ErrClosed
+	return nil
+}
+
+// Delete removes the group from the store and from memory.
+func (g *Group) Delete(ctx context.Context) error {
+	if err := g.lockWriter(ctx); err != nil {
+		return err
+	}
+	defer g.unlockWriter()
+	g.mu.Lock()
+	if g.failed != nil {
+		g.mu.Unlock()
+		return g.failed
+	}
+	refs := g.heldKeys()
+	b := &provider.Batch{Group: g.id, Expect: g.version, Drop: []provider.Key{{Group: g.id}}}
+	g.mu.Unlock()
+	g.bury(b, refs)
+	if err := g.store.Apply(ctx, b); err != nil {
+		return storageError("apply", err)
+	}
+	g.mu.Lock()
+	g.forget()
+	g.failed = ErrClosed
+	g.mu.Unlock()
+	return sweepTombstones(ctx, g.keys, g.store)
+}
+
+// heldKeys returns the references of every private key that the group's records
+// name. mu is held.
+func (g *Group) heldKeys() []provider.KeyRef {
+	var refs []provider.KeyRef
+	if g.cur != nil && len(g.cur.leafRef) > 0 {
+		refs = append(refs, g.cur.leafRef.Clone())
+	}
+	for _, u := range g.ownUpdates {
+		refs = append(refs, u.ref.Clone())
+	}
+	if g.pending != nil {
+		refs = append(refs, g.pending.newKeys()...)
+	}
+	return refs
+}
+
+// forget drops every epoch. mu is held.
+func (g *Group) forget() {
+	if g.pending != nil {
+		g.pending.erase()
+		g.pending = nil
+	}
+	if g.cur != nil {
+		g.dropMessages(g.cur.messages)
+		g.dropEpoch(g.cur)
+	}
+	for _, p := range g.past {
+		g.dropMessages(p.messages)
+	}
+	g.past, g.proposals = nil, nil
+	clear(g.ownUpdates)
+}
+
+func (g *Group) dropEpoch(e *epoch) {
+	if e.life.end() {
+		e.erase()
+	}
+}
+
+func (g *Group) dropMessages(m *messages) {
+	if m.life.end() {
+		m.erase()
+	}
+}
+
+// current takes a reference to the current epoch for an operation that reads it
+// without mu; done gives it back.
+func (g *Group) current() (e *epoch, done func(), err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.check(); err != nil {
+		return nil, nil, err
+	}
+	e = g.cur
+	e.life.acquire()
+	return e, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if e.life.release() {
+			e.erase()
+		}
+	}, nil
+}
+
+// messagesOf returns the message half of an epoch that is kept, nil for another.
+// mu is held.
+func (g *Group) messagesOf(number uint64) *messages {
+	if g.cur != nil && g.cur.messages.number == number {
+		return g.cur.messages
+	}
+	for _, p := range g.past {
+		if p.number == number {
+			return p.messages
+		}
+	}
+	return nil
+}
+
+// signatureKeyOf returns the signature key of a member of an epoch that is kept:
+// of that epoch, not of the present occupant of its leaf (V076). mu is held.
+func (g *Group) signatureKeyOf(number uint64, leaf treemath.LeafIndex) ([]byte, bool) {
+	for _, p := range g.past {
+		if p.number < number {
+			continue
+		}
+		if l, ok := p.replaced[leaf]; ok {
+			if l == nil {
+				return nil, false
+			}
+			return l.SignatureKey, true
+		}
+	}
+	l := g.cur.tree.Leaf(leaf)
+	if l == nil {
+		return nil, false
+	}
+	return l.SignatureKey, true
+}

@@ -1,0 +1,225 @@
+package mls
+
+import (
+	"context"
+	"time"
+
+	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/labels"
+	"github.com/hardmls/hardmls/internal/proposal"
+	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/provider"
+)
+
+// A KeyPackage is what a client publishes to be added to groups, RFC 9420 §10.
+// A value of this type was validated: its signatures hold and its keys are well
+// formed. Whose it is, the Authenticator decides when it is used.
+type KeyPackage struct {
+	wire *proto.KeyPackage
+	ref  []byte
+}
+
+// Bytes returns the encoded MLSMessage of the key package, to publish.
+func (kp *KeyPackage) Bytes() []byte {
+	m := proto.MLSMessage{Version: proto.MLS10, WireFormat: proto.WireFormatKeyPackage, KeyPackage: kp.wire}
+	return m.Append(nil)
+}
+
+// Ref returns the KeyPackageRef, RFC 9420 §5.2.
+func (kp *KeyPackage) Ref() []byte { return clone(kp.ref) }
+
+// CipherSuite returns the suite of the key package.
+func (kp *KeyPackage) CipherSuite() provider.CipherSuite { return kp.wire.CipherSuite }
+
+// Credential returns the credential that the key package claims.
+func (kp *KeyPackage) Credential() Credential { return credentialOf(&kp.wire.LeafNode.Credential) }
+
+// SignatureKey returns the signature key of the key package's leaf.
+func (kp *KeyPackage) SignatureKey() []byte { return clone(kp.wire.LeafNode.SignatureKey) }
+
+// Lifetime returns the span in which the key package is valid.
+func (kp *KeyPackage) Lifetime() (notBefore, notAfter time.Time) {
+	l := kp.wire.LeafNode.Lifetime
+	return time.Unix(int64(min(l.NotBefore, maxUnix)), 0), time.Unix(int64(min(l.NotAfter, maxUnix)), 0)
+}
+
+// maxUnix is the year 9999, the last that time.Time can be told about safely.
+const maxUnix = 253402300799
+
+// NewKeyPackage makes a key package for signer and credential, with fresh init
+// and leaf keys, and stores its private half until a Welcome uses it up. cfg
+// gives suite, lifetime, capabilities and leaf extensions.
+func NewKeyPackage(ctx context.Context, p provider.Provider, signer provider.Signer, cred Credential, cfg Config) (*KeyPackage, error) {
+	c, err := cfg.resolve()
+	if err != nil {
+		return nil, err
+	}
+	if p.Storage() == nil {
+		return nil, errNoStorage
+	}
+	s, err := bindSuite(p.Crypto(), c.CipherSuite)
+	if err != nil {
+		return nil, err
+	}
+	keys := provider.KeysOf(p)
+	initKey, initRef, err := keys.Generate(ctx, s, provider.InitKey)
+	if err != nil {
+		return nil, &KeyError{"generate", err}
+	}
+	defer initKey.Wipe()
+	leaf, leafRef, err := c.newLeaf(ctx, p, s, signer, cred)
+	if err != nil {
+		keys.Delete(context.WithoutCancel(ctx), initRef)
+		return nil, err
+	}
+	kp, err := signKeyPackage(ctx, s, signer, leaf, initKey.Public())
+	if err == nil {
+		err = storeKeyPackage(ctx, p.Storage(), kp, initRef, leafRef)
+	}
+	if err != nil {
+		keys.Delete(context.WithoutCancel(ctx), initRef)
+		keys.Delete(context.WithoutCancel(ctx), leafRef)
+		return nil, err
+	}
+	return kp, nil
+}
+
+// newLeaf makes a leaf node of source key_package with a fresh encryption key.
+func (c *config) newLeaf(ctx context.Context, p provider.Provider, s provider.Suite, signer provider.Signer, cred Credential) (*proto.LeafNode, provider.KeyRef, error) {
+	if signer.Scheme() != s.Params().Signature {
+		return nil, nil, public(check.Errorf(check.V043, "signer's scheme is %v, the suite's %v", signer.Scheme(), s.Params().Signature))
+	}
+	keys := provider.KeysOf(p)
+	key, ref, err := keys.Generate(ctx, s, provider.LeafKey)
+	if err != nil {
+		return nil, nil, &KeyError{"generate", err}
+	}
+	defer key.Wipe()
+	now := c.Now()
+	leaf := &proto.LeafNode{
+		EncryptionKey: clone(key.Public()),
+		SignatureKey:  clone(signer.Public()),
+		Credential:    cred.wire(),
+		Capabilities:  c.wireCapabilities(p.Crypto().CipherSuites()),
+		Source:        proto.LeafNodeSourceKeyPackage,
+		Lifetime: proto.Lifetime{
+			NotBefore: uint64(max(0, now.Add(-clockSkew).Unix())),
+			NotAfter:  uint64(max(0, now.Add(c.Lifetime).Unix())),
+		},
+		Extensions: wireExtensions(c.LeafExtensions),
+	}
+	if err := signLeaf(ctx, s, signer, leaf, nil, 0); err != nil {
+		keys.Delete(context.WithoutCancel(ctx), ref)
+		return nil, nil, err
+	}
+	return leaf, ref, nil
+}
+
+// clockSkew is how far other clients' clocks may be behind, RFC 9420 §7.2.
+const clockSkew = time.Hour
+
+func signKeyPackage(ctx context.Context, s provider.Suite, signer provider.Signer, leaf *proto.LeafNode, initKey []byte) (*KeyPackage, error) {
+	kp := &proto.KeyPackage{
+		Version:     proto.MLS10,
+		CipherSuite: s.Params().ID,
+		InitKey:     clone(initKey),
+		LeafNode:    *leaf,
+	}
+	sig, err := labels.SignWithLabel(ctx, signer, nil, labels.LabelKeyPackageTBS, kp.AppendTBS(nil))
+	if err != nil {
+		return nil, &SignerError{err}
+	}
+	kp.Signature = sig
+	kp.Raw = kp.Append(nil)
+	return &KeyPackage{wire: kp, ref: labels.KeyPackageRef(s, kp.Raw)}, nil
+}
+
+func storeKeyPackage(ctx context.Context, store provider.Storage, kp *KeyPackage, initRef, leafRef provider.KeyRef) error {
+	rec := keyPackageRecord{keyPackage: kp.wire.Raw, initRef: initRef, leafRef: leafRef}
+	err := store.Apply(ctx, &provider.Batch{Put: []provider.Record{{Key: keyPackageKey(kp.ref), Value: rec.encode()}}})
+	if err != nil {
+		return storageError("apply", err)
+	}
+	return nil
+}
+
+func keyPackageKey(ref []byte) provider.Key { return provider.Key{Kind: kindKeyPackage, ID: ref} }
+
+// ParseKeyPackage decodes and validates a key package, RFC 9420 §10.1: an
+// MLSMessage, as NewKeyPackage's Bytes. cfg gives the clock.
+func ParseKeyPackage(c provider.Crypto, msg []byte, cfg Config) (*KeyPackage, error) {
+	rc, err := cfg.resolve()
+	if err != nil {
+		return nil, err
+	}
+	m, err := proto.DecodeMLSMessage(clone(msg))
+	if err != nil {
+		return nil, public(err)
+	}
+	if m.KeyPackage == nil {
+		return nil, public(check.As(check.V008, check.ClassUnsupported, "not a key package"))
+	}
+	s, err := bindSuite(c, m.KeyPackage.CipherSuite)
+	if err != nil {
+		return nil, err
+	}
+	if err := proposal.ValidateKeyPackage(s, m.KeyPackage, rc.policy()); err != nil {
+		return nil, public(err)
+	}
+	return &KeyPackage{wire: m.KeyPackage, ref: labels.KeyPackageRef(s, m.KeyPackage.Raw)}, nil
+}
+
+// ImportKeyPackage stores a key package of this client whose private keys exist
+// already, for migration: msg is its MLSMessage, the references name its keys.
+func ImportKeyPackage(ctx context.Context, p provider.Provider, msg []byte, initRef, leafRef provider.KeyRef) (*KeyPackage, error) {
+	m, err := proto.DecodeMLSMessage(clone(msg))
+	if err != nil {
+		return nil, public(err)
+	}
+	if m.KeyPackage == nil {
+		return nil, public(check.As(check.V008, check.ClassUnsupported, "not a key package"))
+	}
+	s, err := bindSuite(p.Crypto(), m.KeyPackage.CipherSuite)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range []struct {
+		ref provider.KeyRef
+		pub []byte
+	}{{initRef, m.KeyPackage.InitKey}, {leafRef, m.KeyPackage.LeafNode.EncryptionKey}} {
+		key, err := provider.KeysOf(p).Load(ctx, s, k.ref)
+		if err != nil {
+			return nil, &KeyError{"load", err}
+		}
+		same := string(key.Public()) == string(k.pub)
+		key.Wipe()
+		if !same {
+			return nil, public(check.Errorf(check.V061, "private key does not fit the key package"))
+		}
+	}
+	kp := &KeyPackage{wire: m.KeyPackage, ref: labels.KeyPackageRef(s, m.KeyPackage.Raw)}
+	return kp, storeKeyPackage(ctx, p.Storage(), kp, initRef, leafRef)
+}
+
+// DeleteKeyPackage forgets a key package that was not used, with its private
+// keys. One that is not stored is no error.
+func DeleteKeyPackage(ctx context.Context, p provider.Provider, ref []byte) error {
+	v, err := getRecord(ctx, p.Storage(), keyPackageKey(ref))
+	if v == nil || err != nil {
+		return err
+	}
+	var rec keyPackageRecord
+	if err := rec.decode(v); err != nil {
+		return &RecordError{"key package", err}
+	}
+	if err := p.Storage().Apply(ctx, &provider.Batch{Delete: []provider.Key{keyPackageKey(ref)}}); err != nil {
+		return storageError("apply", err)
+	}
+	keys := provider.KeysOf(p)
+	for _, ref := range []provider.KeyRef{rec.initRef, rec.leafRef} {
+		if err := keys.Delete(ctx, ref); err != nil {
+			return &KeyError{"delete", err}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,464 @@
+package mls
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/framing"
+	"github.com/hardmls/hardmls/internal/labels"
+	"github.com/hardmls/hardmls/internal/proposal"
+	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/provider"
+)
+
+// Processed is what a message turned out to be: one of *ApplicationMessage,
+// *ReceivedProposal, *StagedCommit, *OwnPendingCommit, *Duplicate.
+type Processed interface{ processed() }
+
+// An ApplicationMessage is application data, decrypted and authenticated.
+type ApplicationMessage struct {
+	Data []byte
+	Info MessageInfo // AAD is a copy
+}
+
+// A ReceivedProposal is a proposal that was stored and now waits for a commit.
+type ReceivedProposal struct{ PendingProposal }
+
+// An OwnPendingCommit is the delivery service's echo of the pending commit: it
+// was accepted, so call MergePending.
+type OwnPendingCommit struct{}
+
+// A DuplicateReason says why a message brings nothing new.
+type DuplicateReason uint8
+
+// The reasons.
+const (
+	Replay        DuplicateReason = 1 // its key was used: it was processed before
+	OwnEcho       DuplicateReason = 2 // this client sent it; nothing is authenticated
+	AlreadyMerged DuplicateReason = 3 // a commit that the group has merged
+)
+
+// A Duplicate is a message that brings nothing new: acknowledge it and go on.
+type Duplicate struct{ Reason DuplicateReason }
+
+func (*ApplicationMessage) processed() {}
+func (*ReceivedProposal) processed()   {}
+func (*StagedCommit) processed()       {}
+func (*OwnPendingCommit) processed()   {}
+func (*Duplicate) processed()          {}
+
+// ProcessOptions are the choices of one Process call.
+type ProcessOptions struct {
+	// Cursor is the application's position in its delivery queue behind this
+	// message. It is stored with the next batch; Delivered gives it back.
+	Cursor []byte
+}
+
+// Process handles any message of the group: it decrypts application data, stores
+// proposals and stages commits. msg is an MLSMessage; it is not written and not
+// kept.
+//
+// A staged commit changes nothing before Merge. Errors leave the group as it was,
+// and the genuine message behind a tampered one is still accepted: see
+// OpenMessage; also *PSKError, *StorageError, ErrEpochChanged.
+func (g *Group) Process(ctx context.Context, msg []byte, opt ProcessOptions) (Processed, error) {
+	in, err := g.Begin(msg)
+	if err != nil {
+		return nil, err
+	}
+	return in.Finish(ctx, opt)
+}
+
+// An Incoming is a message whose place in the order of arrival is taken. Finish
+// or Abort must be called once.
+type Incoming struct {
+	g    *Group
+	msg  []byte
+	r    *receiving // a PrivateMessage, peeked
+	m    *messages
+	ac   *proto.AuthenticatedContent // a PublicMessage
+	done Processed                   // known without more work
+}
+
+// Begin takes in a message in the order of its arrival: a server that receives
+// in parallel calls Begin in order and Finish wherever it likes. msg must stay
+// unchanged until Finish.
+func (g *Group) Begin(msg []byte) (*Incoming, error) {
+	in, err := g.beginIncoming(msg)
+	if err != nil {
+		return nil, public(err)
+	}
+	return in, nil
+}
+
+func (g *Group) beginIncoming(msg []byte) (*Incoming, error) {
+	in := &Incoming{g: g, msg: msg}
+	if g.isOwnPending(msg) {
+		in.done = &OwnPendingCommit{}
+		return in, nil
+	}
+	r := g.takeReceiving()
+	err := r.opener.Parse(msg)
+	if err == nil {
+		err = g.acceptsPrivate(r.opener.ContentType())
+	}
+	if err == nil {
+		in.m, err = g.peek(r)
+		in.r = r
+	}
+	switch {
+	case err == nil:
+		return in, nil
+	case errors.Is(err, framing.ErrNotPrivate):
+		g.putReceiving(r)
+		return in, g.beginPublic(in)
+	}
+	in.done = duplicateOf(err)
+	in.r = nil
+	g.putReceiving(r)
+	if in.done != nil {
+		return in, nil
+	}
+	return nil, err
+}
+
+// acceptsPrivate checks the wire-format policy, V073.
+func (g *Group) acceptsPrivate(typ proto.ContentType) error {
+	if typ != proto.ContentTypeApplication && !g.cfg.WireFormat.accepts(true) {
+		return check.Errorf(check.V073, "encrypted handshake message")
+	}
+	return nil
+}
+
+// duplicateOf returns the result that stands for err, nil if err is an error.
+func duplicateOf(err error) Processed {
+	switch {
+	case errors.Is(err, ErrSecretReuse):
+		return &Duplicate{Replay}
+	case errors.Is(err, ErrOwnMessage):
+		return &Duplicate{OwnEcho}
+	}
+	return nil
+}
+
+// isOwnPending reports whether msg is the pending commit, byte for byte.
+func (g *Group) isOwnPending(msg []byte) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.pending != nil && string(g.pending.message) == string(msg)
+}
+
+// beginPublic takes in a PublicMessage: it decodes it and checks what needs no
+// key.
+func (g *Group) beginPublic(in *Incoming) error {
+	m, err := proto.DecodeMLSMessage(clone(in.msg))
+	if err != nil {
+		return err
+	}
+	if m.PublicMessage == nil {
+		return check.As(check.V008, check.ClassUnsupported, "message of wire format %d is not for a group", m.WireFormat)
+	}
+	if !g.cfg.WireFormat.accepts(false) && m.PublicMessage.Content.Sender.Type == proto.SenderTypeMember {
+		return check.Errorf(check.V073, "unencrypted handshake message")
+	}
+	c := &m.PublicMessage.Content
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.check(); err != nil {
+		return err
+	}
+	if string(c.GroupID) != string(g.id) {
+		return check.Errorf(check.V070, "message of another group")
+	}
+	if c.Epoch != g.head.epoch {
+		if c.ContentType == proto.ContentTypeCommit && g.merged(g.hash(c.RawContent)) {
+			in.done = &Duplicate{AlreadyMerged}
+			return nil
+		}
+		return check.Errorf(check.V071, "handshake message of epoch %d, now is %d", c.Epoch, g.head.epoch)
+	}
+	if in.ac, err = framing.OpenPublic(g.cur.messages.frames, m.PublicMessage); err != nil {
+		return err
+	}
+	return nil
+}
+
+// merged reports whether the commit of that hash is among the last merged ones.
+// mu is held.
+func (g *Group) merged(hash []byte) bool {
+	for _, h := range g.head.committed {
+		if string(h) == string(hash) {
+			return true
+		}
+	}
+	return false
+}
+
+// Abort gives the message's place back; nothing has changed.
+func (in *Incoming) Abort() {
+	if in.r != nil {
+		in.g.abort(in.r, in.m)
+		in.g.putReceiving(in.r)
+		in.r = nil
+	}
+}
+
+// Finish does the rest of Process.
+func (in *Incoming) Finish(ctx context.Context, opt ProcessOptions) (Processed, error) {
+	out, err := in.finish(ctx)
+	if err != nil {
+		if d := duplicateOf(err); d != nil {
+			out, err = d, nil
+		}
+	}
+	if err != nil {
+		return nil, public(err)
+	}
+	if opt.Cursor != nil {
+		in.g.setCursor(opt.Cursor)
+	}
+	return out, nil
+}
+
+func (in *Incoming) finish(ctx context.Context) (Processed, error) {
+	switch {
+	case in.done != nil:
+		return in.done, nil
+	case in.ac != nil:
+		return in.g.processHandshake(ctx, in.ac, nil)
+	case in.r.opener.ContentType() == proto.ContentTypeApplication:
+		return in.finishApplication(ctx)
+	}
+	return in.finishPrivateHandshake(ctx)
+}
+
+func (in *Incoming) finishApplication(ctx context.Context) (Processed, error) {
+	g, r := in.g, in.r
+	defer g.putReceiving(r)
+	in.r = nil
+	buf := make([]byte, 0, in.room())
+	if err := r.open(buf, in.m); err != nil {
+		g.abort(r, in.m)
+		return nil, err
+	}
+	data, err := g.consume(ctx, r, in.m)
+	if err != nil {
+		return nil, err
+	}
+	return &ApplicationMessage{Data: data, Info: MessageInfo{
+		Epoch: in.m.number, Sender: uint32(r.op.Leaf()), Generation: r.op.Generation(),
+		AAD: clone(r.opener.AuthenticatedData()),
+	}}, nil
+}
+
+// room is what decrypting the message takes: itself, and the GroupContext that
+// its signature covers.
+func (in *Incoming) room() int { return len(in.msg) + len(in.m.context) + 64 }
+
+// finishPrivateHandshake opens a proposal or commit. Its key is consumed with
+// the outcome: a proposal's when it is stored, a commit's by the merge.
+func (in *Incoming) finishPrivateHandshake(ctx context.Context) (Processed, error) {
+	g, r := in.g, in.r
+	defer g.putReceiving(r)
+	in.r = nil
+	if err := r.open(make([]byte, 0, in.room()), in.m); err != nil {
+		g.abort(r, in.m)
+		return nil, err
+	}
+	ac := r.opener.Authenticated()
+	consumed := false
+	out, err := g.processHandshake(ctx, ac, func() {
+		consumed = true
+		in.m.secrets.Consume(&r.op)
+		g.releaseMessages(in.m)
+	})
+	if !consumed {
+		g.abort(r, in.m)
+	}
+	return out, err
+}
+
+// processHandshake handles an authenticated proposal or commit of the current
+// epoch; the signature of a PublicMessage is checked here. consume, if not nil,
+// uses up the message's key under mu.
+func (g *Group) processHandshake(ctx context.Context, ac *proto.AuthenticatedContent, consume func()) (Processed, error) {
+	base, done, err := g.current()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if ac.Content.Epoch != base.number() {
+		return nil, ErrEpochChanged
+	}
+	if ac.WireFormat == proto.WireFormatPublicMessage {
+		if err := g.verifyPublic(base, ac); err != nil {
+			return nil, err
+		}
+	}
+	if ac.Content.ContentType == proto.ContentTypeCommit {
+		return g.processCommit(ctx, base, ac)
+	}
+	return g.processProposal(ctx, base, ac, consume)
+}
+
+// verifyPublic checks the signature of a PublicMessage under the key that its
+// sender type names, V075. An external committer's is known from the path only,
+// so stageReceived checks it.
+func (g *Group) verifyPublic(base *epoch, ac *proto.AuthenticatedContent) error {
+	var key []byte
+	switch s := ac.Content.Sender; s.Type {
+	case proto.SenderTypeMember:
+		leaf := base.tree.Leaf(s.Leaf)
+		if leaf == nil {
+			return check.Errorf(check.V076, "leaf %d is blank", s.Leaf)
+		}
+		key = leaf.SignatureKey
+	case proto.SenderTypeExternal:
+		senders, err := proposal.ExternalSenders(&base.context)
+		if err != nil {
+			return err
+		}
+		if int64(s.Index) >= int64(len(senders)) {
+			return check.Errorf(check.V078, "no external sender %d", s.Index)
+		}
+		key = senders[s.Index].SignatureKey
+	case proto.SenderTypeNewMemberProposal:
+		key = ac.Content.Proposal.Add.LeafNode.SignatureKey
+	case proto.SenderTypeNewMemberCommit:
+		return nil
+	}
+	return verifySender(base.publicState, ac, key)
+}
+
+func (g *Group) processProposal(ctx context.Context, base *epoch, ac *proto.AuthenticatedContent, consume func()) (Processed, error) {
+	entry := proposal.Entry{Proposal: ac.Content.Proposal, Sender: ac.Content.Sender,
+		Ref: labels.ProposalRef(g.suite, ac.Append(nil))}
+	if g.stored(entry.Ref) {
+		if entry.Sender == memberSender(base.own) {
+			return &Duplicate{OwnEcho}, nil
+		}
+		return &Duplicate{Replay}, nil
+	}
+	if entry.Sender == memberSender(base.own) {
+		return nil, check.Errorf(check.V097, "own proposal that is not stored")
+	}
+	env := base.env(&g.cfg)
+	if err := env.ValidateSingle(entry); err != nil {
+		return nil, err
+	}
+	err := g.transact(ctx, base, func(b *provider.Batch) (func(), error) {
+		if len(g.proposals) >= g.cfg.MaxProposals {
+			return nil, errTooManyProposals()
+		}
+		commit := g.putProposal(b, entry)
+		return func() {
+			commit()
+			if consume != nil {
+				consume()
+			}
+		}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ReceivedProposal{pendingProposalOf(entry)}, nil
+}
+
+// stored reports whether a proposal of that reference is pending.
+func (g *Group) stored(ref []byte) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, p := range g.proposals {
+		if string(p.Ref) == string(ref) {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *Group) processCommit(ctx context.Context, base *epoch, ac *proto.AuthenticatedContent) (Processed, error) {
+	if s := ac.Content.Sender; s.Type == proto.SenderTypeMember && s.Leaf == base.own {
+		return nil, ErrOwnMessage // not the pending one, or Begin had known it
+	}
+	g.mu.Lock()
+	proposals := g.proposals
+	updates := make(map[string]ownUpdate, len(g.ownUpdates))
+	for ref, u := range g.ownUpdates {
+		updates[ref] = u
+	}
+	g.mu.Unlock()
+	st, err := g.stageReceived(ctx, base, ac,
+		func(ref []byte) (proposal.Entry, bool) {
+			for _, p := range proposals {
+				if string(p.Ref) == string(ref) {
+					return p.Entry, true
+				}
+			}
+			return proposal.Entry{}, false
+		},
+		func(ref []byte) (ownUpdate, bool) {
+			u, ok := updates[string(ref)]
+			return u, ok
+		})
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
+}
+
+// setCursor remembers the delivery cursor for the next batch.
+func (g *Group) setCursor(cursor []byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.head.cursor = clone(cursor)
+	g.cursorDirty = true
+}
+
+// setHead installs a head that was written. A cursor that came meanwhile stays.
+// mu is held.
+func (g *Group) setHead(h head) {
+	h.cursor = g.head.cursor
+	g.head = h
+}
+
+// Delivered returns the delivery cursor that the store holds or will hold with
+// the next batch: that of the last message processed with one.
+func (g *Group) Delivered() []byte {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return clone(g.head.cursor)
+}
+
+// An OutgoingWelcome is the Welcome of a merged commit that was not yet marked as
+// sent.
+type OutgoingWelcome struct {
+	ID      uint64
+	Welcome []byte
+}
+
+// Outbox returns the Welcomes of merged commits that are not yet marked as sent,
+// oldest first. They survive a crash; sending one twice is safe.
+func (g *Group) Outbox(ctx context.Context) ([]OutgoingWelcome, error) {
+	var out []OutgoingWelcome
+	for rec, err := range g.store.Scan(ctx, g.key(kindOutbox, nil)) {
+		if err != nil {
+			return nil, storageError("scan", err)
+		}
+		w, err := decodeOutbox(rec)
+		if err != nil {
+			return nil, &RecordError{"outbox", err}
+		}
+		out = append(out, w)
+	}
+	return out, nil
+}
+
+// Sent removes a Welcome from the outbox. One that is not there is no error.
+func (g *Group) Sent(ctx context.Context, id uint64) error {
+	if err := g.lockWriter(ctx); err != nil {
+		return err
+	}
+	defer g.unlockWriter()
+	return g.apply(ctx, &provider.Batch{Delete: []provider.Key{g.key(kindOutbox, id64(id))}}, nil)
+}

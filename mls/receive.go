@@ -1,0 +1,238 @@
+package mls
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/framing"
+	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/internal/secrettree"
+	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/provider"
+)
+
+// How a PrivateMessage is received:
+//
+//	peek      under mu: limits first; the head secret, or the kept key, is
+//	          copied into the operation and the generation pinned
+//	          no lock: sender data before, derivation, AEAD and signature after
+//	consume   under mu: the key is gone, the derived state installed
+//	abort     under mu: unpinned, nothing changed
+//
+// A key is consumed only after AEAD and signature, so a tampered copy burns
+// nothing; a pinned generation is never evicted, so parallel receivers lose
+// nothing. Handshake keys are consumed with the outcome (process.go).
+
+// receiving is the scratch of one receive.
+type receiving struct {
+	opener framing.Opener
+	op     secrettree.Op
+	pub    []byte // copy of the sender's signature key
+}
+
+func (r *receiving) wipe() {
+	r.opener.Wipe()
+	r.op.Wipe()
+}
+
+// OpenMessage decrypts an application message and appends its plaintext to dst,
+// which must not overlap msg. It is the allocation-free twin of Process: nothing
+// of its own is allocated when dst has room for len(msg) plus the encoded
+// GroupContext. msg is not written and not kept. info, if not nil, receives
+// epoch, sender and AAD.
+//
+// On error dst is returned unchanged, the bytes behind it are cleared, and the
+// genuine message still opens: ErrNotApplication for other messages (see
+// Process), ErrDecrypt for what does not authenticate, ErrSecretReuse for a
+// replay, ErrTooDistantInThePast, ErrTooDistantInTheFuture, ErrEpochGone,
+// ErrOwnMessage, ErrUseAfterEviction, *ValidationError.
+func (g *Group) OpenMessage(ctx context.Context, dst, msg []byte, info *MessageInfo) ([]byte, error) {
+	r := g.takeReceiving()
+	defer g.putReceiving(r)
+	if err := r.opener.Parse(msg); err != nil {
+		if errors.Is(err, framing.ErrNotPrivate) {
+			return dst, ErrNotApplication
+		}
+		return dst, public(err)
+	}
+	if r.opener.ContentType() != proto.ContentTypeApplication {
+		return dst, ErrNotApplication
+	}
+	m, err := g.peek(r)
+	if err != nil {
+		return dst, public(err)
+	}
+	if err := r.open(dst, m); err != nil {
+		g.abort(r, m)
+		return dst, public(err)
+	}
+	out, err := g.consume(ctx, r, m)
+	if err != nil {
+		return dst, public(err)
+	}
+	if info != nil {
+		*info = MessageInfo{Epoch: m.number, Sender: uint32(r.op.Leaf()), Generation: r.op.Generation(),
+			AAD: r.opener.AuthenticatedData()}
+	}
+	return out, nil
+}
+
+// peek finds the epoch, opens the sender data and pins the generation. On
+// success the messages are acquired and r.pub is the sender's signature key.
+func (g *Group) peek(r *receiving) (*messages, error) {
+	g.mu.Lock()
+	m, err := g.epochFor(r)
+	if err != nil {
+		g.mu.Unlock()
+		return nil, err
+	}
+	m.acquire()
+	g.mu.Unlock()
+
+	leaf, generation, err := r.opener.SenderData(m.frames)
+
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err == nil {
+		err = g.peekGeneration(r, m, leaf, generation)
+	}
+	if err != nil {
+		g.releaseMessages(m)
+		return nil, err
+	}
+	return m, nil
+}
+
+// epochFor returns the message half of the epoch that r's message names. mu is
+// held.
+func (g *Group) epochFor(r *receiving) (*messages, error) {
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	if string(r.opener.GroupID()) != string(g.id) {
+		return nil, check.Errorf(check.V070, "message of another group")
+	}
+	number := r.opener.Epoch()
+	m := g.messagesOf(number)
+	switch {
+	case number > g.head.epoch:
+		return nil, check.Errorf(check.V071, "epoch %d is ahead of %d", number, g.head.epoch)
+	case m == nil:
+		return nil, ErrEpochGone
+	case m != g.cur.messages && r.opener.ContentType() != proto.ContentTypeApplication:
+		return nil, check.Errorf(check.V071, "handshake message of epoch %d, now is %d", number, g.head.epoch)
+	}
+	return m, nil
+}
+
+// peekGeneration checks the sender and pins the generation. mu is held.
+func (g *Group) peekGeneration(r *receiving, m *messages, leaf treemath.LeafIndex, generation uint32) error {
+	if m.life.gone {
+		return ErrEpochGone
+	}
+	if leaf == m.own {
+		return ErrOwnMessage // V097
+	}
+	pub, ok := g.signatureKeyOf(m.number, leaf)
+	if !ok {
+		return check.ErrAuth // V087: no oracle for who can forge sender data
+	}
+	r.pub = append(r.pub[:0], pub...)
+	typ := secrettree.Application
+	if r.opener.ContentType() != proto.ContentTypeApplication {
+		typ = secrettree.Handshake
+	}
+	return m.secrets.Peek(&r.op, leaf, typ, generation)
+}
+
+// open derives the key, decrypts behind dst and verifies the signature. No lock
+// is held.
+func (r *receiving) open(dst []byte, m *messages) error {
+	r.op.Derive()
+	if err := r.opener.Open(dst, m.frames, r.op.Key(), r.op.Nonce()); err != nil {
+		return err
+	}
+	return r.opener.Verify(r.pub)
+}
+
+// consume uses up the key of an opened application message and returns dst with
+// its plaintext.
+func (g *Group) consume(ctx context.Context, r *receiving, m *messages) ([]byte, error) {
+	g.mu.Lock()
+	err := g.check()
+	if err == nil && m.life.gone {
+		err = ErrEpochGone
+	}
+	if err == nil {
+		err = m.secrets.Consume(&r.op)
+	} else {
+		m.secrets.Abort(&r.op)
+	}
+	g.releaseMessages(m)
+	g.mu.Unlock()
+	if err != nil {
+		r.opener.Abort()
+		return nil, err
+	}
+	if g.cfg.Receive == EachMessage {
+		if err := g.Flush(ctx); err != nil {
+			r.opener.Abort()
+			return nil, err
+		}
+	}
+	return r.opener.Content(), nil
+}
+
+// abort gives back what peek took; nothing has changed.
+func (g *Group) abort(r *receiving, m *messages) {
+	r.opener.Abort()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m.secrets.Abort(&r.op)
+	g.releaseMessages(m)
+}
+
+// Flush writes what was received since the last batch. When it returns nil,
+// everything processed before the call is durable: acknowledge up to the last
+// cursor given.
+func (g *Group) Flush(ctx context.Context) error {
+	g.mu.Lock()
+	clean := !g.uncertain && !g.dirty()
+	g.mu.Unlock()
+	if clean {
+		return nil
+	}
+	if err := g.lockWriter(ctx); err != nil {
+		return err
+	}
+	defer g.unlockWriter()
+	g.mu.Lock()
+	err := g.failed
+	clean = !g.dirty()
+	g.mu.Unlock()
+	if err != nil || clean {
+		return err
+	}
+	return g.apply(ctx, new(provider.Batch), nil)
+}
+
+func (g *Group) takeReceiving() *receiving {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n := len(g.receivers); n > 0 {
+		r := g.receivers[n-1]
+		g.receivers = g.receivers[:n-1]
+		return r
+	}
+	return &receiving{pub: make([]byte, 0, provider.MaxNpk)}
+}
+
+func (g *Group) putReceiving(r *receiving) {
+	r.wipe()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.receivers) < freeScratch {
+		g.receivers = append(g.receivers, r)
+	}
+}

@@ -1,0 +1,408 @@
+package mls
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+
+	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/internal/wire"
+	"github.com/hardmls/hardmls/provider"
+)
+
+// A StagedCommit is a commit that was checked and not yet merged: the next epoch.
+// It shows what will change, so that an application can refuse. Merging makes it
+// the group's current epoch; discarding forgets its secrets.
+type StagedCommit struct {
+	group       *Group
+	base        *epoch
+	change      *change // nil for a pending commit loaded from the store
+	next        *epoch  // nil if selfRemoved
+	selfRemoved bool
+	used        bool // guarded by Group.mu
+	commitHash  []byte
+	batch       *provider.Batch // what merging writes
+	info        commitInfo
+
+	// Of a commit of one's own.
+	message, welcome, groupInfo []byte
+	fresh                       []provider.KeyRef // keys that only this commit holds
+}
+
+// commitInfo is what a commit changes, for people and applications.
+type commitInfo struct {
+	committer uint32
+	external  bool
+	added     []uint32
+	removed   []uint32
+	updated   []uint32
+	psks      [][]byte // encoded PreSharedKeyIDs
+	reinit    bool
+}
+
+// plan computes the batch that merging will apply and the summary. Nothing but
+// what is dirty at the time of merging is added to it later.
+func (st *StagedCommit) plan() {
+	c, g := st.change, st.group
+	st.info = commitInfo{committer: uint32(c.committer), external: c.external(), reinit: c.result.ReInit != nil}
+	for _, a := range c.result.Added {
+		st.info.added = append(st.info.added, uint32(a.Leaf))
+	}
+	st.info.removed = indices(c.result.Removed)
+	st.info.updated = indices(c.result.Updated)
+	if c.path != nil && !c.external() {
+		st.info.updated = append(st.info.updated, uint32(c.committer))
+	}
+	for _, id := range c.result.PSKs {
+		st.info.psks = append(st.info.psks, id.Append(nil))
+	}
+	st.batch = g.planMerge(st)
+}
+
+func indices(leaves []treemath.LeafIndex) []uint32 {
+	out := make([]uint32, len(leaves))
+	for i, l := range leaves {
+		out[i] = uint32(l)
+	}
+	return out
+}
+
+// Epoch returns the number of the staged epoch.
+func (st *StagedCommit) Epoch() uint64 { return st.base.number() + 1 }
+
+// Committer returns the committer's leaf index in the staged epoch.
+func (st *StagedCommit) Committer() uint32 { return st.info.committer }
+
+// External reports whether the commit is one by which a new member joined.
+func (st *StagedCommit) External() bool { return st.info.external }
+
+// SelfRemoved reports whether merging removes this client from the group.
+func (st *StagedCommit) SelfRemoved() bool { return st.selfRemoved }
+
+// ReInit reports whether merging closes the group in favour of a successor.
+func (st *StagedCommit) ReInit() bool { return st.info.reinit }
+
+// Added returns the members that the commit adds.
+func (st *StagedCommit) Added() []Member { return st.members(st.info.added, true) }
+
+// Updated returns the members whose leaves the commit renews, as they will be.
+func (st *StagedCommit) Updated() []Member { return st.members(st.info.updated, true) }
+
+// Removed returns the members that the commit removes, as they are.
+func (st *StagedCommit) Removed() []Member { return st.members(st.info.removed, false) }
+
+func (st *StagedCommit) members(leaves []uint32, after bool) []Member {
+	tree := st.base.tree
+	switch {
+	case after && st.next != nil:
+		tree = st.next.tree
+	case after:
+		tree = st.change.tree
+	}
+	var out []Member
+	for _, i := range leaves {
+		if leaf := tree.Leaf(treemath.LeafIndex(i)); leaf != nil {
+			out = append(out, memberOf(treemath.LeafIndex(i), leaf))
+		}
+	}
+	return out
+}
+
+// EpochAuthenticator returns the authenticator of the staged epoch, nil if this
+// client is removed by it. RFC 9420 §8.7.
+func (st *StagedCommit) EpochAuthenticator() []byte {
+	if st.next == nil {
+		return nil
+	}
+	return clone(st.next.keys.Authenticator.Bytes())
+}
+
+// Export derives a secret of the staged epoch, as Group.Export will after
+// merging.
+func (st *StagedCommit) Export(out []byte, label string, context []byte) error {
+	if st.next == nil {
+		return ErrUseAfterEviction
+	}
+	return public(st.next.keys.Export(out, label, context))
+}
+
+// Discard forgets the staged epoch. It does nothing after Merge, and for the
+// pending commit of the group, which Group.DiscardPending forgets.
+func (st *StagedCommit) Discard() {
+	g := st.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !st.used && g.pending != st {
+		st.erase()
+	}
+}
+
+// erase forgets what only st holds. Group.mu is held.
+func (st *StagedCommit) erase() {
+	st.used = true
+	if st.next != nil {
+		st.next.erase()
+		st.next.messages.erase()
+	}
+	if st.batch != nil {
+		wipeBatch(st.batch)
+	}
+}
+
+// newKeys returns the references of private keys that only st's records name.
+func (st *StagedCommit) newKeys() []provider.KeyRef {
+	var refs []provider.KeyRef
+	for _, r := range st.fresh {
+		refs = append(refs, r.Clone())
+	}
+	return refs
+}
+
+// Merge makes a staged commit of another member the group's current epoch. A
+// pending commit of one's own is thereby lost: its keys are deleted.
+//
+// Errors: *EpochConflictError if the group moved on since the commit was staged,
+// ErrStagedUsed, *StorageError (then nothing changed), ErrFenced.
+func (g *Group) Merge(ctx context.Context, st *StagedCommit) error {
+	if st.group != g {
+		return errors.New("mls: commit was staged in another group")
+	}
+	if err := g.lockWriter(ctx); err != nil {
+		return err
+	}
+	err := g.merge(ctx, st)
+	g.unlockWriter()
+	if err != nil {
+		return err
+	}
+	g.sweepSpent(ctx)
+	return nil
+}
+
+// MergePending makes the pending commit of this client the current epoch, once
+// the delivery service has accepted it. Its Welcome goes to the outbox, where it
+// stays until Sent. Errors as Merge's, and ErrNoPendingCommit.
+func (g *Group) MergePending(ctx context.Context) error {
+	if err := g.lockWriter(ctx); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	st, err := g.pending, g.check()
+	g.mu.Unlock()
+	if err == nil && st == nil {
+		err = ErrNoPendingCommit
+	}
+	if err == nil {
+		err = g.merge(ctx, st)
+	}
+	g.unlockWriter()
+	if err != nil {
+		return err
+	}
+	g.sweepSpent(ctx)
+	return nil
+}
+
+// merge applies st's batch and installs its epoch. The writer slot is held.
+func (g *Group) merge(ctx context.Context, st *StagedCommit) error {
+	g.mu.Lock()
+	if err := g.mayMerge(st); err != nil {
+		g.mu.Unlock()
+		return err
+	}
+	b := cloneBatch(st.batch)
+	spent := g.spentBy(st)
+	h := g.nextHead(st)
+	g.mu.Unlock()
+
+	b.Put = append(b.Put, provider.Record{Key: provider.Key{Group: g.id, Kind: kindHead}, Value: h.encode()})
+	if st.welcome != nil {
+		b.Put = append(b.Put, provider.Record{
+			Key: provider.Key{Group: g.id, Kind: kindOutbox, ID: id64(h.outbox)}, Value: append(newRecord(), st.welcome...)})
+		h.outbox++
+		b.Put[len(b.Put)-2].Value = h.encode()
+	}
+	g.bury(b, spent)
+	return g.apply(ctx, b, func() {
+		g.install(st, h, spent)
+		wipeBatch(st.batch)
+	})
+}
+
+// mayMerge checks that st's base is still current. mu is held.
+func (g *Group) mayMerge(st *StagedCommit) error {
+	switch {
+	case g.failed != nil:
+		return g.failed
+	case st.used:
+		return ErrStagedUsed
+	case g.cur != st.base:
+		e := &EpochConflictError{Base: st.base.number(), Epoch: g.head.epoch}
+		if n := len(g.head.committed); n > 0 {
+			e.Winner = clone(g.head.committed[n-1])
+		}
+		return e
+	}
+	return g.check()
+}
+
+// nextHead returns the head after st. mu is held.
+func (g *Group) nextHead(st *StagedCommit) head {
+	h := g.head
+	h.arrivals = 0
+	h.committed = append(h.committed[:len(h.committed):len(h.committed)], st.commitHash)
+	if n := len(h.committed); n > keptCommits {
+		h.committed = h.committed[n-keptCommits:]
+	}
+	switch {
+	case st.selfRemoved:
+		h.phase = evicted
+		return h
+	case st.info.reinit:
+		h.phase = reinitialized
+	}
+	h.epoch = st.next.number()
+	h.own = uint32(st.next.own)
+	return h
+}
+
+// install swaps in the epoch of st. mu is held.
+func (g *Group) install(st *StagedCommit, h head, spent []provider.KeyRef) {
+	st.used = true
+	old := g.cur
+	g.setHead(h)
+	g.spentKeys = append(g.spentKeys, spent...)
+	g.proposals = nil
+	clear(g.ownUpdates)
+	if g.pending != nil && g.pending != st {
+		g.pending.erase()
+	}
+	g.pending = nil
+	if st.selfRemoved {
+		g.dropMessages(old.messages)
+		g.dropEpoch(old)
+		for _, p := range g.past {
+			g.dropMessages(p.messages)
+		}
+		g.cur, g.past = nil, nil
+		return
+	}
+	g.cur = st.next
+	g.past = append(g.past, past{old.messages, replacedLeaves(old.tree, st.next.tree)})
+	for len(g.past) > g.cfg.PastEpochs {
+		g.dropMessages(g.past[0].messages)
+		g.past = append([]past(nil), g.past[1:]...)
+	}
+	g.dropEpoch(old)
+}
+
+// spentBy returns the references of keys that no record names after st is
+// merged. mu is held.
+func (g *Group) spentBy(st *StagedCommit) []provider.KeyRef {
+	var kept provider.KeyRef
+	if st.next != nil {
+		kept = st.next.leafRef
+	}
+	var spent []provider.KeyRef
+	add := func(r provider.KeyRef) {
+		if len(r) > 0 && string(r) != string(kept) {
+			spent = append(spent, r.Clone())
+		}
+	}
+	add(g.cur.leafRef)
+	for _, u := range g.ownUpdates {
+		add(u.ref)
+	}
+	if g.pending != nil && g.pending != st {
+		for _, r := range g.pending.fresh {
+			add(r)
+		}
+	}
+	return spent
+}
+
+// DiscardPending forgets the pending commit and deletes its keys. Proposals stay
+// pending. It is safe only if the delivery service refused the commit.
+func (g *Group) DiscardPending(ctx context.Context) error {
+	if err := g.lockWriter(ctx); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	st, err := g.pending, g.failed
+	g.mu.Unlock()
+	if err == nil && st == nil {
+		err = ErrNoPendingCommit
+	}
+	if err == nil {
+		b := &provider.Batch{Delete: []provider.Key{{Group: g.id, Kind: kindPending}}}
+		spent := st.newKeys()
+		g.bury(b, spent)
+		err = g.apply(ctx, b, func() {
+			g.pending = nil
+			st.erase()
+			g.spentKeys = append(g.spentKeys, spent...)
+		})
+	}
+	g.unlockWriter()
+	if err != nil {
+		return err
+	}
+	g.sweepSpent(ctx)
+	return nil
+}
+
+// encode and decode are the summary's form in a pending record.
+func (i *commitInfo) encode() []byte {
+	b := binary.BigEndian.AppendUint32(nil, i.committer)
+	b = append(b, flag(i.external), flag(i.reinit))
+	for _, l := range [][]uint32{i.added, i.removed, i.updated} {
+		var mark int
+		b, mark = wire.BeginVector(b)
+		for _, n := range l {
+			b = binary.BigEndian.AppendUint32(b, n)
+		}
+		b = wire.EndVector(b, mark)
+	}
+	b, mark := wire.BeginVector(b)
+	for _, p := range i.psks {
+		b = wire.AppendOpaque(b, p)
+	}
+	return wire.EndVector(b, mark)
+}
+
+func (i *commitInfo) decode(b []byte) error {
+	r := wire.NewReader(clone(b))
+	i.committer = r.Uint32()
+	i.external = r.Uint8() == 1
+	i.reinit = r.Uint8() == 1
+	for _, l := range []*[]uint32{&i.added, &i.removed, &i.updated} {
+		v := r.Vector()
+		for !v.Empty() && v.Err() == nil {
+			*l = append(*l, v.Uint32())
+		}
+		r.Join(&v)
+	}
+	v := r.Vector()
+	for !v.Empty() && v.Err() == nil {
+		i.psks = append(i.psks, v.Opaque())
+	}
+	r.Join(&v)
+	return r.Done()
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func memberOf(i treemath.LeafIndex, leaf *proto.LeafNode) Member {
+	return Member{
+		Index:         uint32(i),
+		Credential:    credentialOf(&leaf.Credential),
+		SignatureKey:  clone(leaf.SignatureKey),
+		EncryptionKey: clone(leaf.EncryptionKey),
+	}
+}
