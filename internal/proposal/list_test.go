@@ -549,3 +549,67 @@ func TestSameClientBeyondPairs(t *testing.T) {
 	refuse(t, w.validate(0, append(entries, w.adds("member 2"))...), check.V135)
 	accept(t, w.validate(0, append(entries, w.adds("member 2"), w.by(0, remove(2)))...))
 }
+
+func TestV041_SuccessorsAreToBeAuthenticated(t *testing.T) {
+	w := newWorld(t, 3)
+	eve := func(l *proto.LeafNode) { l.Credential.Identity = []byte("eve") }
+	r := w.apply(member(0), w.updates(1, eve))
+	accept(t, w.path(r, member(0), 0, w.signers[0], eve))
+	for i, c := range r.NewCredentials {
+		if c.Replaces == nil || string(c.Replaces.Identity) != fmt.Sprint("member ", 1-i) || c.Use != CredentialUpdate {
+			t.Errorf("to authenticate: %+v", c)
+		}
+	}
+	if len(r.NewCredentials) != 2 {
+		t.Errorf("%d credentials to authenticate", len(r.NewCredentials))
+	}
+}
+
+func TestV100_AddIsOfAValidKeyPackage(t *testing.T) {
+	w := newWorld(t, 2)
+	w.externalSenders()
+	w.env.Policy.AllowNewMember = func(*proto.KeyPackage) bool { return true }
+	bad, _ := w.keyPackage("new", func(kp *proto.KeyPackage) { kp.InitKey = kp.LeafNode.EncryptionKey })
+	good, _ := w.keyPackage("new")
+	for _, typ := range []proto.SenderType{proto.SenderTypeMember, proto.SenderTypeExternal, proto.SenderTypeNewMemberProposal} {
+		en := Entry{Proposal: add(bad), Sender: proto.Sender{Type: typ}, Ref: []byte("ref")}
+		refuse(t, w.env.ValidateSingle(en), check.V063)
+		refuse(t, w.validate(1, en), check.V063)
+		en.Proposal = add(good)
+		accept(t, w.env.ValidateSingle(en))
+		accept(t, w.validate(1, en))
+	}
+}
+
+// TestV142_TheResultIsValid shows that what a list gives is a tree that a joiner
+// accepts, as far as leaves and keys go.
+func TestV142_TheResultIsValid(t *testing.T) {
+	can := supports([]proto.ExtensionType{customExtension}, nil, nil)
+	w := newWorld(t, 9, everyMember(can))
+	entries := []Entry{w.by(0, remove(8)), w.by(1, remove(2)), w.updates(3, can), w.by(0, extensions(proto.Extension{Type: customExtension}))}
+	for i := range 5 {
+		entries = append(entries, w.adds(fmt.Sprint("new ", i), inKeyPackage(can)))
+	}
+	r := w.apply(member(0), entries...)
+	tree := r.Edit.Finish()
+	accept(t, tree.VerifyUniqueKeys())
+	accept(t, tree.VerifyLeafSignatures(w.env.Context.GroupID))
+	next := *w.env.Context
+	next.Extensions = r.Extensions
+	accept(t, ValidateTreeLeaves(w.suite, tree, &next, w.env.Policy))
+	if n := tree.MemberCount(); n != 12 {
+		t.Errorf("%d members", n)
+	}
+}
+
+func TestV162_PathLeafFitsTheNewExtensions(t *testing.T) {
+	can := supports([]proto.ExtensionType{customExtension}, nil, nil)
+	w := newWorld(t, 3, everyMember(can))
+	commit := func() *Result { return w.apply(member(0), w.by(0, extensions(proto.Extension{Type: customExtension}))) }
+	refuse(t, w.path(commit(), member(0), 0, w.signers[0]), check.V027)
+	accept(t, w.path(commit(), member(0), 0, w.signers[0], can))
+	accept(t, w.path(commit(), member(0), 0, w.newSigner(), can))
+	// What the list leaves behind does not bind the path.
+	w.env.Context.Extensions = proto.Extensions{{Type: customExtension}}
+	accept(t, w.path(w.apply(member(0), w.by(0, extensions())), member(0), 0, w.signers[0]))
+}

@@ -148,7 +148,7 @@ func (e *Env) Select(entries []Entry, committer proto.Sender) []Entry {
 		}
 		var failed *check.Error
 		if err := l.validate(l.checkUnsigned); errors.As(err, &failed) && failed.Proposal != check.NoIndex {
-			l.fail(failed.Proposal, err)
+			_ = l.fail(failed.Proposal, err) // one by value stays, for ValidateList to refuse
 		}
 		if !l.dropped {
 			return kept
