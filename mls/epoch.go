@@ -82,10 +82,15 @@ func (l *life) end() bool {
 
 func (e *epoch) number() uint64 { return e.context.Epoch }
 
-// erase forgets the secrets of the epoch proper; messages go their own way.
+// erase forgets the secrets of the epoch proper; messages go their own way. An
+// epoch whose making failed may lack a half.
 func (e *epoch) erase() {
-	e.private.Erase()
-	e.keys.Erase()
+	if e.private != nil {
+		e.private.Erase()
+	}
+	if e.keys != nil {
+		e.keys.Erase()
+	}
 	secret.Wipe(e.leafRef)
 }
 

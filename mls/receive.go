@@ -169,19 +169,37 @@ func (g *Group) consume(ctx context.Context, r *receiving, m *messages) ([]byte,
 	} else {
 		m.secrets.Abort(&r.op)
 	}
+	if err == nil && g.cfg.Receive == EachMessage {
+		g.mu.Unlock()
+		err = g.writeConsumed(ctx, r, m)
+		g.mu.Lock()
+	}
 	g.releaseMessages(m)
 	g.mu.Unlock()
 	if err != nil {
 		r.opener.Abort()
 		return nil, err
 	}
-	if g.cfg.Receive == EachMessage {
-		if err := g.Flush(ctx); err != nil {
-			r.opener.Abort()
-			return nil, err
+	return r.opener.Content(), nil
+}
+
+// writeConsumed makes the use of a message's key durable before its plaintext is
+// handed out. If it can't, the key is given back, so that the message opens again.
+func (g *Group) writeConsumed(ctx context.Context, r *receiving, m *messages) error {
+	err := g.Flush(ctx)
+	if errors.Is(err, provider.ErrOutcomeUnknown) {
+		// If the batch was applied, the message is a replay from now on, and
+		// this the last chance to hand it out: Flush finds out.
+		err = g.Flush(ctx)
+	}
+	if err != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if !m.life.gone {
+			m.secrets.Return(&r.op)
 		}
 	}
-	return r.opener.Content(), nil
+	return err
 }
 
 // abort gives back what peek took; nothing has changed.
