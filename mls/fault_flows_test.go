@@ -434,6 +434,18 @@ var flows = []flow{
 		finish:   func(w *world, _ *actor, _ any) { w.agree(w.alice, w.bob, w.carol, w.dave) },
 	},
 	{
+		name: "commit a pre-shared key",
+		setup: func(w *world) any {
+			for _, a := range []*actor{w.alice, w.bob, w.carol} {
+				w.must(mls.PutPSK(w.Context(), a.p, []byte("id"), []byte("secret")))
+			}
+			return &commitOf{opt: mls.CommitOptions{Proposals: []mls.Proposal{mls.PSKProposal(mls.ExternalPSK([]byte("id")))}}}
+		},
+		op:       commitOp,
+		happened: commitHappened,
+		finish:   func(w *world, _ *actor, x any) { x.(*commitOf).deliver(w) },
+	},
+	{
 		name: "close",
 		setup: func(w *world) any {
 			in := newInbox(w)

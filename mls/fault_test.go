@@ -26,6 +26,7 @@ type actor struct {
 	store  *providertest.FaultStorage
 	rand   *providertest.FaultRand
 	signer *providertest.FaultSigner
+	keys   *providertest.FaultKeys
 	p      provider.Bundle
 	cfg    mls.Config
 	group  *mls.Group
@@ -58,7 +59,8 @@ func newActor(t testing.TB, seed uint64, name string, cfg mls.Config) *actor {
 		t.Fatal(err)
 	}
 	a.signer = &providertest.FaultSigner{Signer: signer}
-	a.p = provider.Bundle{Backend: crypto, Store: a.store}
+	a.keys = providertest.NewFaultKeys(crypto.SoftwareKeys())
+	a.p = provider.Bundle{Backend: crypto, Custody: []provider.Keys{a.keys}, Store: a.store}
 	return a
 }
 
@@ -254,8 +256,8 @@ type fault struct {
 	name  string
 	arm   func(a *actor, i int)
 	calls func(a *actor) int
-	// needed says that nothing can succeed without the call. Storage has
-	// calls that may fail, when keys are swept.
+	// needed says that nothing can succeed without the call. Used keys are
+	// swept once more later, so calls for that may fail.
 	needed bool
 }
 
@@ -271,6 +273,7 @@ var faults = []fault{
 	storageFault("acknowledgement lost", providertest.FailUnknownApplied, func(s *providertest.FaultStorage, i int) { s.FailAt(i) }),
 	storageFault("batch lost", providertest.FailUnknownLost, func(s *providertest.FaultStorage, i int) { s.FailAt(i) }),
 	{"signer", func(a *actor, i int) { a.signer.FailAt(i) }, func(a *actor) int { return a.signer.Calls() }, true},
+	{"custody", func(a *actor, i int) { a.keys.FailAt(i) }, func(a *actor) int { return a.keys.Calls() }, false},
 	{"randomness", func(a *actor, i int) { a.rand.FailAt(i) }, func(a *actor) int { return a.rand.Calls() }, true},
 }
 
@@ -278,6 +281,7 @@ func (a *actor) heal() {
 	a.store.Reset()
 	a.signer.Reset()
 	a.rand.Reset()
+	a.keys.Reset()
 }
 
 // A flow is an operation of one member under faults.
@@ -299,23 +303,31 @@ type flow struct {
 func TestFaults(t *testing.T) {
 	for _, f := range flows {
 		for _, x := range faults {
-			t.Run(f.name+"/"+x.name, func(t *testing.T) {
-				for i := 0; ; i++ {
-					fired := f.run(t, x, i, false)
-					if !t.Failed() {
-						f.run(t, x, i, true)
-					}
-					if t.Failed() {
-						t.Fatalf("at call %d", i)
-					}
-					if !fired {
-						break
-					}
-					if i > 500 {
-						t.Fatal("there is no end of calls")
-					}
-				}
-			})
+			t.Run(f.name+"/"+x.name, func(t *testing.T) { f.sweep(t, x) })
+		}
+		f.cfg.LeaseSize = 8
+		f.cfg.WireFormat = mls.MixedPlaintext
+		for _, x := range faults {
+			t.Run(f.name+" with a lease, in public/"+x.name, func(t *testing.T) { f.sweep(t, x) })
+		}
+	}
+}
+
+// sweep lets every call fail in turn.
+func (f *flow) sweep(t *testing.T, x fault) {
+	for i := 0; ; i++ {
+		fired := f.run(t, x, i, false)
+		if !t.Failed() {
+			f.run(t, x, i, true)
+		}
+		if t.Failed() {
+			t.Fatalf("at call %d", i)
+		}
+		if !fired {
+			break
+		}
+		if i > 500 {
+			t.Fatal("there is no end of calls")
 		}
 	}
 }

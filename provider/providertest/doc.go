@@ -19,7 +19,7 @@
 //
 // Fakes misbehave on purpose: readers that fail or repeat themselves (FaultRand,
 // StuckRand), signers that fail or wait (FaultSigner, SlowSigner,
-// BlockingSigner), a store that fails at a chosen call before or after it
+// BlockingSigner), a custody that fails (FaultKeys), a store that fails at a chosen call before or after it
 // applied the batch (FaultStorage). Their calls are counted, so a test can let
 // every one of them fail in turn:
 //

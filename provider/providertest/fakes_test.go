@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hardmls/hardmls/provider"
 )
 
 func TestNewRand(t *testing.T) {
@@ -132,4 +134,30 @@ func TestSlowSigners(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestFaultKeys(t *testing.T) {
+	c, s := toy(t, Toy1)
+	k := NewFaultKeys(c.SoftwareKeys())
+	TestKeys(t, s, k)
+	k.FailAt(0, 2, 4)
+	if key, ref, err := k.Generate(background, s, provider.LeafKey); key != nil || ref != nil || !errors.Is(err, ErrInjected) {
+		t.Errorf("Generate: %v, %v, %v", key, ref, err)
+	}
+	_, ref, err := k.Generate(background, s, provider.LeafKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Load(background, s, ref); !errors.Is(err, ErrInjected) {
+		t.Errorf("Load: %v", err)
+	}
+	if _, err := k.Load(background, s, ref); err != nil {
+		t.Errorf("Load: %v", err)
+	}
+	if err := k.Delete(background, ref); !errors.Is(err, ErrInjected) {
+		t.Errorf("Delete: %v", err)
+	}
+	if provider.IsSelfContained(k, ref) {
+		t.Error("the keys are called self-contained")
+	}
 }
