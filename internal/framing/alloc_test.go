@@ -135,7 +135,7 @@ func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	for name, w := range stdWorlds(t) {
+	for name, w := range softWorlds(t) {
 		const size = 256
 		var s Sealer
 		var o Opener

@@ -49,8 +49,8 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 func forEachSize(b *testing.B, f func(b *testing.B, w *world, data []byte), floor func(*bare)) {
-	s := newStdSuite(b, provider.X25519_AES128GCM_SHA256_Ed25519)
-	w, free := newWorldOf(b, unsigned{s}, newStdSigner(b, s, nil)), freeWorld(b)
+	w, free := newSoftWorld(b, provider.X25519_AES128GCM_SHA256_Ed25519), freeWorld(b)
+	w = newWorldOf(b, unsigned{w.suite}, w.signer)
 	for _, size := range benchSizes {
 		name := fmt.Sprintf("suite=%d/size=%d", w.suite.Params().ID, size)
 		b.Run(name+"/code=framing", func(b *testing.B) {

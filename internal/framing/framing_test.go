@@ -14,6 +14,7 @@ import (
 	"github.com/hardmls/hardmls/internal/wire"
 	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/provider/providertest"
+	"github.com/hardmls/hardmls/provider/soft"
 )
 
 const (
@@ -196,16 +197,25 @@ func appendOpaques(b []byte, vs ...[]byte) []byte {
 	return b
 }
 
-// stdWorlds has a world of each suite that the standard library can do.
-func stdWorlds(t testing.TB) map[string]*world {
+// softWorlds has a world of each suite of RFC 9420.
+func softWorlds(t testing.TB) map[string]*world {
 	ws := make(map[string]*world)
-	for id := range stdSuites {
-		ws[id.String()] = newStdWorld(t, id)
+	for _, id := range provider.CipherSuites() {
+		ws[id.String()] = newSoftWorld(t, id)
 	}
 	return ws
 }
 
-func newStdWorld(t testing.TB, id provider.CipherSuite) *world {
-	s := newStdSuite(t, id)
-	return newWorldOf(t, s, newStdSigner(t, s, nil))
+func newSoftWorld(t testing.TB, id provider.CipherSuite) *world {
+	t.Helper()
+	c := soft.New(soft.Options{})
+	s, err := c.Suite(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := soft.NewSigner(c, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWorldOf(t, s, signer)
 }

@@ -489,7 +489,7 @@ func TestV012_SignatureLength(t *testing.T) {
 
 // A valid signature does not become one by more bytes behind it.
 func TestV012_LongerSignature(t *testing.T) {
-	for name, w := range stdWorlds(t) {
+	for name, w := range softWorlds(t) {
 		p := w.suite.Params()
 		for range 200 {
 			var s Sealer
