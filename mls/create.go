@@ -75,7 +75,7 @@ func (g *Group) found(ctx context.Context, leaf *proto.LeafNode, ref provider.Ke
 		key.Wipe()
 		return &RandomError{err}
 	}
-	e := &epoch{publicState: pub, signer: signer, leafRef: ref, private: ratchettree.NewPrivate(0, key),
+	e := &epoch{publicState: pub, signer: signer, leafRef: ref.Clone(), private: ratchettree.NewPrivate(0, key),
 		keys: schedule.EpochFrom(g.suite, epochSecret.Bytes())}
 	pub.confirm(e.keys.ConfirmationTag(nil))
 	e.messages = newMessages(pub, e.keys, e.own, newSecretTree(pub, e.keys, g.cfg.limits))

@@ -157,6 +157,12 @@ func TestFaultKeys(t *testing.T) {
 	if err := k.Delete(background, ref); !errors.Is(err, ErrInjected) {
 		t.Errorf("Delete: %v", err)
 	}
+	if n := k.Live(); n != 1 {
+		t.Errorf("%d keys live, want 1", n)
+	}
+	if err := k.Delete(background, ref); err != nil || k.Live() != 0 {
+		t.Errorf("Delete: %v, %d keys live", err, k.Live())
+	}
 	if provider.IsSelfContained(k, ref) {
 		t.Error("the keys are called self-contained")
 	}
