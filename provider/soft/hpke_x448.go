@@ -39,7 +39,7 @@ func (curve448) check(pub []byte) error {
 		return errPoint
 	}
 	for _, low := range low448 {
-		if string(pub) == string(low[:]) {
+		if x448.Key(pub) == low {
 			return errPoint
 		}
 	}

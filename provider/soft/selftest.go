@@ -3,6 +3,7 @@ package soft
 import (
 	"bytes"
 	"context"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func unhex(s string) []byte {
 }
 
 func want(got []byte, hex string) error {
-	if !bytes.Equal(got, unhex(hex)) {
+	if subtle.ConstantTimeCompare(got, unhex(hex)) != 1 {
 		return errAnswer
 	}
 	return nil
@@ -86,7 +87,7 @@ func testAEAD(a *aead, sealed string) func() error {
 		if err := want(ct, sealed); err != nil {
 			return err
 		}
-		if pt, err := s.Open(nil, key, nonce, ct, nil); err != nil || !bytes.Equal(pt, make([]byte, 16)) {
+		if pt, err := s.Open(nil, key, nonce, ct, nil); err != nil || subtle.ConstantTimeCompare(pt, make([]byte, 16)) != 1 {
 			return errAnswer
 		}
 		ct[0] ^= 1

@@ -8,6 +8,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -168,7 +169,7 @@ func (ed25519Scheme) verify(pub, msg, sig []byte) bool {
 
 func (ed25519Scheme) check(pub []byte) bool {
 	p, err := new(edwards25519.Point).SetBytes(pub)
-	if err != nil || !bytes.Equal(p.Bytes(), pub) {
+	if err != nil || subtle.ConstantTimeCompare(p.Bytes(), pub) != 1 {
 		return false
 	}
 	return p.MultByCofactor(p).Equal(edwards25519.NewIdentityPoint()) == 0
@@ -181,7 +182,7 @@ func (ed25519Scheme) parse(private []byte) (*signer, error) {
 		return nil, badSignKey("Ed25519")
 	}
 	key := ed25519.NewKeyFromSeed(private[:ed25519.SeedSize])
-	if len(private) == ed25519.PrivateKeySize && !bytes.Equal(key[ed25519.SeedSize:], private[ed25519.SeedSize:]) {
+	if len(private) == ed25519.PrivateKeySize && subtle.ConstantTimeCompare(key[ed25519.SeedSize:], private[ed25519.SeedSize:]) != 1 {
 		return nil, badSignKey("Ed25519")
 	}
 	return &signer{
@@ -206,7 +207,7 @@ func (ed448Scheme) check(pub []byte) bool {
 	if err != nil {
 		return false
 	}
-	if again, err := p.MarshalBinary(); err != nil || !bytes.Equal(again, pub) {
+	if again, err := p.MarshalBinary(); err != nil || subtle.ConstantTimeCompare(again, pub) != 1 {
 		return false
 	}
 	p.Double() // the cofactor is 4
