@@ -446,6 +446,37 @@ var flows = []flow{
 		finish:   func(w *world, _ *actor, x any) { x.(*commitOf).deliver(w) },
 	},
 	{
+		name: "delete",
+		setup: func(w *world) any {
+			_, err := w.alice.group.SelfUpdate(w.Context()) // two leaf keys
+			w.must(err)
+			return nil
+		},
+		op: func(w *world, a *actor, _ any) error {
+			if err := a.group.Delete(w.Context()); err != nil {
+				return err
+			}
+			a.group = nil
+			return nil
+		},
+		happened: func(w *world, a *actor, _ any) bool {
+			v, err := a.mem.Version(w.Context(), []byte("group"))
+			w.must(err)
+			return v == 0
+		},
+		finish: func(w *world, a *actor, _ any) {
+			a.group = nil
+			if _, err := a.load(w.Context(), a.p); !errors.Is(err, mls.ErrGroupNotFound) {
+				w.Errorf("a deleted group loads: %v", err)
+			}
+			for r, err := range a.mem.Scan(w.Context(), provider.Key{Group: []byte("group")}) {
+				w.Errorf("a deleted group leaves record %d, %v", r.Key.Kind, err)
+			}
+			w.must(a.create(w.Context(), []byte("group"))) // and sweeps keys
+			w.agree(a)
+		},
+	},
+	{
 		name: "close",
 		setup: func(w *world) any {
 			in := newInbox(w)

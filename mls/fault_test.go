@@ -369,7 +369,7 @@ func (f *flow) run(t *testing.T, bad fault, i int, crash bool) bool {
 	if !t.Failed() {
 		f.finish(w, a, x)
 	}
-	if !t.Failed() && a.group.IsActive() {
+	if !t.Failed() && a.group != nil && a.group.IsActive() {
 		w.crash(a) // sweeps what could not be deleted before
 		// A key whose batch may be on disk or not is left alone.
 		if n := a.keys.Live(); n != 1 && !w.unknown {

@@ -150,6 +150,12 @@ func (g *Group) settle(ctx context.Context) error {
 	}
 	switch now {
 	case version:
+	case 0: // Delete's batch
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.forget()
+		g.failed = ErrClosed
+		return ErrClosed
 	case version + 1:
 		if err := g.reload(ctx); err != nil {
 			return err
@@ -232,7 +238,8 @@ func (g *Group) Close(ctx context.Context) error {
 	return nil
 }
 
-// Delete removes the group from the store and from memory.
+// Delete removes the group from the store and from memory. ErrClosed if that was
+// done before.
 func (g *Group) Delete(ctx context.Context) error {
 	if err := g.lockWriter(ctx); err != nil {
 		return err
@@ -247,14 +254,32 @@ func (g *Group) Delete(ctx context.Context) error {
 	b := &provider.Batch{Group: g.id, Expect: g.version, Drop: []provider.Key{{Group: g.id}}}
 	g.mu.Unlock()
 	g.bury(b, refs)
-	if err := g.store.Apply(ctx, b); err != nil {
+	if err := g.store.Apply(ctx, b); err != nil && !g.deleted(ctx, err) {
 		return storageError("apply", err)
 	}
 	g.mu.Lock()
 	g.forget()
 	g.failed = ErrClosed
 	g.mu.Unlock()
-	return sweepTombstones(ctx, g.keys, g.store)
+	// The group is gone, whatever becomes of its keys now: their tombstones
+	// stay until the next group of this store is loaded.
+	_ = sweepTombstones(ctx, g.keys, g.store)
+	return nil
+}
+
+// deleted reports whether the batch that deletes the group was applied although
+// it failed with err. If that can't be told now, the next call finds out.
+func (g *Group) deleted(ctx context.Context, err error) bool {
+	if !errors.Is(err, provider.ErrOutcomeUnknown) {
+		return false
+	}
+	version, err := g.store.Version(ctx, g.id)
+	if err != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.uncertain = true
+	}
+	return err == nil && version == 0
 }
 
 // heldKeys returns the references of every private key that the group's records
