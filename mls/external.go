@@ -127,8 +127,7 @@ func (x *ExternalJoin) build(ctx context.Context, p provider.Provider, gi *proto
 	ac.Auth.ConfirmationTag = e.tag
 	e.messages = newMessages(e.publicState, d.keys, e.own, d.secrets)
 	x.e = e
-	zero := make([]byte, g.suite.Params().Nh) // a new member has no membership key
-	frames := framing.NewEpoch(g.suite, g.id, base.context.Epoch, base.contextBytes, zero, zero)
+	frames := framing.NewEpoch(g.suite, g.id, base.context.Epoch, base.contextBytes, nil, nil) // no member yet
 	defer frames.Erase()
 	x.commit, err = framing.SealPublic(nil, frames, ac)
 	return err

@@ -378,12 +378,11 @@ func (l *loader) pastEpoch(ctx context.Context, number uint64) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
-	zero := make([]byte, g.suite.Params().Nh)
 	p.messages = &messages{
 		number:  number,
 		own:     treemath.LeafIndex(l.head.own),
 		context: context,
-		frames:  framing.NewEpoch(g.suite, g.id, number, context, rec.secrets[0], zero),
+		frames:  framing.NewEpoch(g.suite, g.id, number, context, rec.secrets[0], nil),
 		secrets: secrets,
 	}
 	return p, nil
