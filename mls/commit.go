@@ -137,16 +137,13 @@ func (g *Group) buildCommit(ctx context.Context, base *epoch, stored []storedPro
 	if err := c.apply(env); err != nil {
 		return nil, err
 	}
-	if err := authenticate(ctx, &g.cfg, g.id, c.result.NewCredentials); err != nil {
-		return nil, err
-	}
 	psk, err := g.pskSecret(ctx, c.result.PSKs)
 	if err != nil {
 		return nil, err
 	}
 	defer psk.Erase()
 	st := &StagedCommit{group: g, base: base, change: c}
-	err = g.composeCommit(ctx, st, psk, &opt)
+	err = g.composeCommit(ctx, env, st, psk, &opt)
 	if err != nil && !errors.Is(err, provider.ErrOutcomeUnknown) {
 		st.abandon(ctx)
 	}
@@ -171,15 +168,20 @@ func (st *StagedCommit) abandon(ctx context.Context) {
 
 // composeCommit goes the way of RFC 9420 §12.4.1: path, content, signature,
 // transcript, key schedule, confirmation tag, Welcome.
-func (g *Group) composeCommit(ctx context.Context, st *StagedCommit, psk *secret.Secret, opt *CommitOptions) error {
+func (g *Group) composeCommit(ctx context.Context, env *proposal.Env, st *StagedCommit, psk *secret.Secret, opt *CommitOptions) error {
 	base, c := st.base, st.change
-	path, commitSecret, err := g.commitPath(ctx, st, opt)
+	path, commitSecret, err := g.commitPath(ctx, env, st, opt)
 	if err != nil {
 		return err
 	}
 	defer commitSecret.Erase()
 	if path != nil {
 		defer path.Erase()
+	}
+	if err := authenticate(ctx, &g.cfg, g.id, c.result.NewCredentials); err != nil {
+		return err
+	}
+	if path != nil {
 		if c.path, err = path.Seal(c.provisional(), c.exclude); err != nil {
 			return err
 		}
@@ -217,7 +219,7 @@ func (g *Group) composeCommit(ctx context.Context, st *StagedCommit, psk *secret
 
 // commitPath makes the committer's path, or none if it may and shall be left
 // out. It sets st.next's own half.
-func (g *Group) commitPath(ctx context.Context, st *StagedCommit, opt *CommitOptions) (*ratchettree.Path, *secret.Secret, error) {
+func (g *Group) commitPath(ctx context.Context, env *proposal.Env, st *StagedCommit, opt *CommitOptions) (*ratchettree.Path, *secret.Secret, error) {
 	base, c := st.base, st.change
 	next := &epoch{own: base.own, signer: base.signer, leafRef: base.leafRef.Clone()}
 	if opt.OmitPath && !proposal.PathRequired(c.entries) && opt.Signer == nil && opt.Credential == nil {
@@ -242,7 +244,11 @@ func (g *Group) commitPath(ctx context.Context, st *StagedCommit, opt *CommitOpt
 		return nil, nil, &RandomError{err}
 	}
 	path, err := c.result.Edit.BeginPath(base.own, first.Bytes(), func(parentHash []byte) (*proto.LeafNode, error) {
-		return g.commitLeaf(ctx, base, next, key.Public(), parentHash, opt)
+		leaf, err := g.commitLeaf(ctx, base, next, key.Public(), parentHash, opt)
+		if err == nil {
+			err = env.ValidatePathLeaf(c.result, leaf, base.own, c.sender)
+		}
+		return leaf, err
 	})
 	if err != nil {
 		key.Wipe()

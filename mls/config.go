@@ -57,6 +57,7 @@ const (
 	DefaultMaxProposals   = 10_000
 	DefaultLeaseSize      = 1
 	DefaultLifetime       = 90 * 24 * time.Hour
+	DefaultMaxLifetime    = 366 * 24 * time.Hour
 )
 
 // A Config is what an application decides about a group. The zero value of a
@@ -98,6 +99,9 @@ type Config struct {
 
 	// Lifetime of the key packages made; the clock is Now.
 	Lifetime time.Duration
+	// MaxLifetime is the longest lifetime of a leaf that is accepted, RFC 9420
+	// §7.2; default a year.
+	MaxLifetime time.Duration
 	// SkipLifetime accepts leaves whose lifetime is over.
 	SkipLifetime bool
 	// Now is the clock; default time.Now.
@@ -163,6 +167,12 @@ func (c Config) resolve() (config, error) {
 	if c.Lifetime == 0 {
 		c.Lifetime = DefaultLifetime
 	}
+	switch {
+	case c.MaxLifetime == 0:
+		c.MaxLifetime = DefaultMaxLifetime
+	case c.MaxLifetime < 0:
+		c.MaxLifetime = 0 // none, to the proposal machine
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -181,6 +191,7 @@ func (c *config) policy() *proposal.Policy {
 	return &proposal.Policy{
 		Now:           c.Now(),
 		CheckLifetime: !c.SkipLifetime,
+		MaxLifetime:   c.MaxLifetime,
 		MaxProposals:  c.MaxProposals,
 		SameClient:    c.sameClient,
 	}

@@ -110,6 +110,9 @@ func (x *ExternalJoin) build(ctx context.Context, p provider.Provider, gi *proto
 		return err
 	}
 	defer path.Erase()
+	if err := authenticate(ctx, &g.cfg, g.id, c.result.NewCredentials); err != nil {
+		return err
+	}
 	if c.path, err = path.Seal(c.provisional(), nil); err != nil {
 		return err
 	}
@@ -196,7 +199,7 @@ func (x *ExternalJoin) path(ctx context.Context, c *change, e *epoch, leaf *prot
 		if err := signLeaf(ctx, g.suite, e.signer, leaf, g.id, c.committer); err != nil {
 			return nil, err
 		}
-		return leaf, nil
+		return leaf, c.base.env(&g.cfg).ValidatePathLeaf(c.result, leaf, c.committer, c.sender)
 	})
 	if err != nil {
 		key.Wipe()

@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"testing"
 
-	"crypto/rand"
 	"github.com/hardmls/hardmls/mls"
 	"github.com/hardmls/hardmls/provider"
-	"github.com/hardmls/hardmls/provider/providertest"
+	"github.com/hardmls/hardmls/provider/soft"
 	"github.com/hardmls/hardmls/storage/mem"
 )
 
@@ -34,9 +33,15 @@ func newClient(t testing.TB, name string, cfg mls.Config) *client {
 	if cfg.Authenticator == nil {
 		cfg.Authenticator = acceptAll
 	}
-	crypto := providertest.ToyCrypto(rand.Reader)
-	cfg.CipherSuite = 0xF001
-	signer, err := crypto.NewSigner(cfg.CipherSuite)
+	crypto := soft.New(soft.Options{})
+	if cfg.CipherSuite == 0 {
+		cfg.CipherSuite = provider.X25519_AES128GCM_SHA256_Ed25519
+	}
+	suite, err := crypto.Suite(cfg.CipherSuite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := soft.NewSigner(crypto, suite)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +171,7 @@ func agree(t testing.TB, cs ...*client) {
 
 // suites are those that a test of whole groups runs on.
 func suites(t *testing.T, f func(t *testing.T, cfg mls.Config)) {
-	for _, id := range []provider.CipherSuite{0xF001} {
+	for _, id := range provider.CipherSuites() {
 		t.Run(fmt.Sprintf("suite=%d", id), func(t *testing.T) { f(t, mls.Config{CipherSuite: id}) })
 	}
 }

@@ -221,6 +221,9 @@ func (w *Welcome) stage(ctx context.Context, signer provider.Signer, opts []Join
 	if string(signer.Public()) != string(w.kp.LeafNode.SignatureKey) {
 		return nil, ErrSignerNotFound
 	}
+	if err := proposal.CheckJoiner(&w.info.GroupContext, &w.kp.LeafNode.Capabilities); err != nil {
+		return nil, err
+	}
 	pub, err := verifyGroupInfo(ctx, w.suite, &w.cfg, w.info, opts)
 	if err != nil {
 		return nil, err

@@ -448,7 +448,7 @@ func (l *loader) loadPending(ctx context.Context) error {
 	if st.next, err = next.epoch(ctx); err != nil {
 		return err
 	}
-	if string(st.next.leafRef) != string(l.cur.leafRef) {
+	if !sameRef(st.next.leafRef, l.cur.leafRef) {
 		st.fresh = append(st.fresh, st.next.leafRef.Clone())
 	}
 	l.pending = st

@@ -2,6 +2,7 @@ package mls
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 
 	"github.com/hardmls/hardmls/internal/proto"
@@ -193,6 +194,9 @@ func (g *Group) bury(b *provider.Batch, refs []provider.KeyRef) {
 		}
 	}
 }
+
+// sameRef compares references, which are secrets where they are the key itself.
+func sameRef(a, b provider.KeyRef) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
 func tombstoneKey(s provider.Suite, ref provider.KeyRef) provider.Key {
 	id := make([]byte, s.Params().Nh)

@@ -139,6 +139,7 @@ func (g *Group) tryPropose(ctx context.Context, p Proposal, opt ProposeOptions) 
 // sendProposal validates, signs, stores and seals a proposal of one's own.
 func (g *Group) sendProposal(ctx context.Context, base *epoch, entry proposal.Entry, update *ownUpdate, opt ProposeOptions) ([]byte, ProposalRef, error) {
 	env := base.env(&g.cfg)
+	env.Sending = true
 	if err := env.ValidateSingle(entry); err != nil {
 		return nil, nil, err
 	}

@@ -306,7 +306,7 @@ func (g *Group) spentBy(st *StagedCommit) []provider.KeyRef {
 	}
 	var spent []provider.KeyRef
 	add := func(r provider.KeyRef) {
-		if len(r) > 0 && string(r) != string(kept) {
+		if len(r) > 0 && !sameRef(r, kept) {
 			spent = append(spent, r.Clone())
 		}
 	}

@@ -20,6 +20,7 @@ type Backend struct {
 	ImportSigner func(s provider.Suite, private []byte) (provider.Signer, error)
 	ImportKey    func(s provider.Suite, private []byte) (provider.DecryptionKey, provider.KeyRef, error)
 	DH           func(s provider.Suite, private, public []byte) ([]byte, error)
+	Store        func() provider.Storage // an empty one
 }
 
 // A Failure is a case that failed.

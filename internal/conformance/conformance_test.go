@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/hardmls/hardmls/internal/conformance"
+	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/provider/soft"
+	"github.com/hardmls/hardmls/storage/mem"
 	"github.com/hardmls/hardmls/testvectors"
 )
 
@@ -16,6 +18,7 @@ func backend() *conformance.Backend {
 		ImportSigner: soft.ImportSigner,
 		ImportKey:    soft.ImportKey,
 		DH:           soft.TestingOnlyDH,
+		Store:        func() provider.Storage { return mem.New() },
 	}
 }
 

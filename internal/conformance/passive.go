@@ -6,7 +6,6 @@ import (
 
 	"github.com/hardmls/hardmls/mls"
 	"github.com/hardmls/hardmls/provider"
-	"github.com/hardmls/hardmls/storage/mem"
 )
 
 type passiveCase struct {
@@ -37,6 +36,7 @@ func passiveConfig(id provider.CipherSuite) mls.Config {
 		CipherSuite:    id,
 		WireFormat:     mls.MixedPlaintext,
 		SkipLifetime:   true,
+		MaxLifetime:    -1,
 		ResumptionPSKs: -1,
 	}
 }
@@ -47,7 +47,7 @@ func runPassive(r *runner, c *passiveCase) error {
 	if err != nil {
 		return err
 	}
-	store := mem.New()
+	store := r.b.Store()
 	p := provider.Bundle{Backend: r.b.Crypto, Store: store}
 	cfg := passiveConfig(c.Suite)
 	signer, err := r.b.ImportSigner(s, c.Signature)

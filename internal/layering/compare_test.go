@@ -23,7 +23,34 @@ var secretive = []string{
 // publicCompares are the functions of secretive packages whose operands of a
 // comparison that stops at the first difference are public, and why they are.
 var publicCompares = map[string]string{
-	"internal/framing.Epoch.match": "group ids stand in the clear in every message",
+	"internal/framing.Epoch.match":                 "group ids stand in the clear in every message",
+	"internal/ratchettree.Edit.ApplyPath":          "parent hashes stand in leaves",
+	"internal/ratchettree.Edit.checkPathKeys":      "public keys",
+	"internal/ratchettree.Private.Prune":           "public keys",
+	"internal/ratchettree.Private.Restore":         "public keys",
+	"internal/ratchettree.Private.keyOf":           "public keys",
+	"internal/ratchettree.Tree.VerifyParentHashes": "parent hashes stand in nodes",
+	"internal/ratchettree.Tree.hasEncryptionKey":   "public keys",
+	"internal/ratchettree.Tree.hasSignatureKey":    "public keys",
+	"internal/ratchettree.climb":                   "public keys",
+	"mls.Credential.Equal":                         "credentials are public",
+	"mls.Group.ClearProposal":                      "references of proposals are hashes of messages",
+	"mls.Group.beginPublic":                        "group ids stand in the clear in every message",
+	"mls.Group.epochFor":                           "group ids stand in the clear in every message",
+	"mls.Group.isOwnPending":                       "a message as it is sent",
+	"mls.Group.merged":                             "hashes of messages",
+	"mls.Group.processCommit":                      "references of proposals are hashes of messages",
+	"mls.Group.stored":                             "references of proposals are hashes of messages",
+	"mls.ImportKeyPackage":                         "public keys",
+	"mls.Welcome.ownLeaf":                          "leaf nodes are public",
+	"mls.Welcome.stage":                            "public keys",
+	"mls.loader.private":                           "public keys",
+	"mls.loader.publicState":                       "tree hashes stand in the GroupContext",
+	"mls.overlay.Scan":                             "names of records",
+	"mls.overlay.hidden":                           "names of records",
+	"mls.overlay.put":                              "names of records",
+	"mls.puts":                                     "names of records",
+	"mls.signerList.Signer":                        "public keys",
 }
 
 // variableTime are the functions whose running time tells where two byte
