@@ -27,8 +27,9 @@ type group interface {
 
 // A scalar is a private key, ready for use.
 type scalar interface {
-	// dh writes the shared x-coordinate to out, of Ndh bytes. An all-zero
-	// result and a bad point are errPoint, RFC 9180 §7.1.4.
+	// dh writes the shared x-coordinate to out, of Ndh bytes. A bad point is
+	// errPoint, and so is an all-zero result of X25519 and X448 (RFC 9180
+	// §7.1.4).
 	dh(out, pub []byte) error
 	wipe()
 }
@@ -74,8 +75,12 @@ func (k *nistKey) dh(out, pub []byte) error {
 func (k *nistKey) wipe() { k.key = nil }
 
 // curve25519 multiplies the base point on the Edwards curve (tables of
-// filippo.io/edwards25519) and other points by circl's ladder. BenchmarkX25519
-// has the alternatives.
+// filippo.io/edwards25519) and other points by circl's ladder, which
+// BenchmarkX25519 found fastest. On an AMD EPYC, in µs:
+//
+//	                crypto/ecdh   circl   edwards25519
+//	base point           44.8     21.0       18.1
+//	another point        45.3     31.4
 type curve25519 struct{}
 
 type key25519 struct{ private x25519.Key }

@@ -159,8 +159,9 @@ func readN(r io.Reader, n int) ([]byte, error) {
 }
 
 // ed25519Scheme is Ed25519 of RFC 8032 §5.1 by crypto/ed25519, whose
-// verification is the one without cofactor. BenchmarkEd25519 has the
-// alternative.
+// verification is the one without cofactor. BenchmarkEd25519 compares it with
+// circl: on an AMD EPYC 23.6 against 27.0 µs to sign and 53.6 against 50.6 µs
+// to verify, which is not worth another rule of acceptance.
 type ed25519Scheme struct{}
 
 func (ed25519Scheme) verify(pub, msg, sig []byte) bool {
