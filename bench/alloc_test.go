@@ -1,0 +1,90 @@
+package bench
+
+import (
+	"context"
+	"testing"
+
+	"github.com/hardmls/hardmls/mls"
+)
+
+// allocsPerMessage is what the standard library allocates for the two AEADs of one
+// message in suite 1: a cipher.Block and a cipher.AEAD each, in AppendMessage and
+// in OpenMessage alike. The engine adds nothing.
+const allocsPerMessage = 4
+
+// allocsProcess is what Process allocates on top: the plaintext, the result, the
+// Incoming.
+const allocsProcess = 3
+
+// window is how many messages one lease covers here; storing it is not counted.
+const window = 50
+
+// TestAllocations holds the message path to what the standard library allocates.
+func TestAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	ctx := context.Background()
+	p := makePair(t, centre.suite, centre.members)
+	plaintext := make([]byte, centre.size)
+	dst := make([]byte, 0, centre.capacity())
+	msgs := make([][]byte, 0, 2*window+8)
+	send := func() {
+		msg, err := p.alice.AppendMessage(ctx, make([]byte, 0, centre.capacity()), plaintext, mls.MessageOptions{})
+		must(t, err)
+		msgs = append(msgs, msg)
+	}
+	for range cap(msgs) {
+		send()
+	}
+	next := 0
+	take := func() []byte { next++; return msgs[next-1] }
+	for range 2 { // scratch, path to the leaf
+		_, err := p.bob.OpenMessage(ctx, dst, take(), nil)
+		must(t, err)
+		_, err = p.bob.Process(ctx, take(), mls.ProcessOptions{})
+		must(t, err)
+	}
+	check := func(name string, want float64, f func()) {
+		if got := testing.AllocsPerRun(window-1, f); got != want {
+			t.Errorf("%s: %v allocations, want %v", name, got, want)
+		}
+	}
+	check("OpenMessage", allocsPerMessage, func() {
+		if _, err := p.bob.OpenMessage(ctx, dst, take(), nil); err != nil {
+			t.Fatal(err)
+		}
+	})
+	check("Process", allocsPerMessage+allocsProcess, func() {
+		if _, err := p.bob.Process(ctx, take(), mls.ProcessOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	// A lease of 100 was taken for the messages above: there are enough left.
+	check("AppendMessage", allocsPerMessage, func() {
+		if _, err := p.alice.AppendMessage(ctx, dst, plaintext, mls.MessageOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestLargeMessage bounds what sending 1 MiB into a new slice allocates: little
+// more than the message.
+func TestLargeMessage(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const size, limit = 1 << 20, 1_100_000
+	p := makePair(t, centre.suite, centre.members)
+	plaintext := make([]byte, size)
+	r := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := p.alice.CreateMessage(context.Background(), plaintext, mls.MessageOptions{})
+			must(b, err)
+		}
+	})
+	if got := r.AllocedBytesPerOp(); got > limit {
+		t.Errorf("%d bytes allocated for a message of %d, want at most %d", got, size, limit)
+	}
+}

@@ -1,0 +1,187 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/hardmls/hardmls/mls"
+	"github.com/hardmls/hardmls/provider"
+	"github.com/hardmls/hardmls/provider/auto"
+	"github.com/hardmls/hardmls/provider/soft"
+	"github.com/hardmls/hardmls/storage/mem"
+)
+
+// setup is what one benchmark runs on.
+type setup struct {
+	suite   provider.CipherSuite
+	size    int
+	members int
+	null    bool // a signer that signs nothing: what an HSM deployment pays itself
+}
+
+// centre is the point that the axes cross.
+var centre = setup{suite: provider.X25519_AES128GCM_SHA256_Ed25519, size: 256, members: 2}
+
+func (s setup) name(provider string) string {
+	n := fmt.Sprintf("suite=%d/size=%d/members=%d/provider=%s", s.suite, s.size, s.members, provider)
+	if s.null {
+		n += "/signer=null"
+	}
+	return n
+}
+
+// axes are the setups of the message path.
+func axes() []setup {
+	list := []setup{centre}
+	for _, id := range []provider.CipherSuite{2, 3} {
+		s := centre
+		s.suite = id
+		list = append(list, s)
+	}
+	for _, n := range []int{64, 1350, 8 << 10, 64 << 10, 1 << 20} {
+		s := centre
+		s.size = n
+		list = append(list, s)
+	}
+	for _, n := range []int{100, 1000, 10000} {
+		s := centre
+		s.members = n
+		list = append(list, s)
+	}
+	s := centre
+	s.null = true
+	return append(list, s)
+}
+
+// crypto is the backend of every benchmark, chosen as an application would.
+var crypto = sync.OnceValue(func() provider.Crypto {
+	c, _, err := auto.New(auto.Options{})
+	if err != nil {
+		panic(err)
+	}
+	return c
+})
+
+func backend() string { return crypto().Report().Backend }
+
+var accept = mls.AuthenticatorFunc(func(context.Context, mls.AuthRequest) error { return nil })
+
+// nullSigner returns a constant in no time, for what a send costs beside the
+// signature. Nobody can verify it.
+type nullSigner struct{ provider.Signer }
+
+func (s nullSigner) Sign(_ context.Context, dst, _ []byte) ([]byte, error) {
+	return append(dst, zero64[:]...), nil
+}
+
+var zero64 [64]byte
+
+func config(id provider.CipherSuite) mls.Config {
+	return mls.Config{
+		Authenticator: accept,
+		CipherSuite:   id,
+		LeaseSize:     100, // what a send costs without its batch
+		PastEpochs:    -1,  // nothing is dropped while timing
+		OutOfOrder:    mls.DefaultOutOfOrder,
+	}
+}
+
+// pair is a sender and a receiver in a group of the given size.
+type pair struct {
+	alice, bob *mls.Group
+	provider   provider.Provider // Alice's
+	signer     provider.Signer   // Alice's
+	store      *mem.Store        // Alice's
+}
+
+type pairKey struct {
+	use     pairUse
+	suite   provider.CipherSuite
+	members int
+}
+
+// pairUse keeps groups apart in which Bob reads from those in which he does not:
+// he would be too far behind.
+type pairUse bool
+
+const (
+	sends    pairUse = false
+	receives pairUse = true
+)
+
+var pairs = struct {
+	sync.Mutex
+	m map[pairKey]*pair
+}{m: make(map[pairKey]*pair)}
+
+// withNullSigner loads Alice again, with a signer that signs nothing. The group
+// that a benchmark sends with lives in the same store, so one of the two is
+// fenced as soon as both write; each benchmark makes its own.
+func (p *pair) withNullSigner(tb testing.TB) *mls.Group {
+	tb.Helper()
+	g, err := mls.LoadGroup(context.Background(), p.provider, p.alice.ID(), mls.Signers(nullSigner{p.signer}), config(p.alice.CipherSuite()))
+	must(tb, err)
+	return g
+}
+
+// newPair returns two members of a group, made once per suite and size. The other
+// members exist as leaves only: added by one commit, never joined.
+func newPair(tb testing.TB, use pairUse, id provider.CipherSuite, members int) *pair {
+	tb.Helper()
+	pairs.Lock()
+	defer pairs.Unlock()
+	k := pairKey{use, id, members}
+	if p, ok := pairs.m[k]; ok {
+		return p
+	}
+	p := makePair(tb, id, members)
+	pairs.m[k] = p
+	return p
+}
+
+func makePair(tb testing.TB, id provider.CipherSuite, members int) *pair {
+	tb.Helper()
+	ctx := context.Background()
+	s, err := crypto().Suite(id)
+	must(tb, err)
+	cfg := config(id)
+	client := func(name string) (provider.Provider, *mem.Store, provider.Signer, mls.Credential) {
+		signer, err := soft.NewSigner(crypto(), s)
+		must(tb, err)
+		store := mem.New()
+		return provider.Bundle{Backend: crypto(), Store: store}, store, signer, mls.BasicCredential([]byte(name))
+	}
+	ap, astore, asigner, acred := client("alice")
+	alice, err := mls.NewGroup(ctx, ap, asigner, acred, cfg)
+	must(tb, err)
+	var kps []*mls.KeyPackage
+	bp, _, bsigner, bcred := client("bob")
+	kp, err := mls.NewKeyPackage(ctx, bp, bsigner, bcred, cfg)
+	must(tb, err)
+	kps = append(kps, kp)
+	for i := 2; i < members; i++ {
+		p, _, signer, cred := client(fmt.Sprint("member ", i))
+		kp, err := mls.NewKeyPackage(ctx, p, signer, cred, cfg)
+		must(tb, err)
+		kps = append(kps, kp)
+	}
+	bundle, err := alice.AddMembers(ctx, kps...)
+	must(tb, err)
+	must(tb, alice.MergePending(ctx))
+	w, err := mls.OpenWelcome(ctx, bp, bundle.Welcome, cfg)
+	must(tb, err)
+	staged, err := w.Stage(ctx, bsigner)
+	must(tb, err)
+	bob, err := staged.Join(ctx)
+	must(tb, err)
+	return &pair{alice: alice, bob: bob, provider: ap, signer: asigner, store: astore}
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
