@@ -200,7 +200,6 @@ func (g *Group) composeCommit(ctx context.Context, env *proposal.Env, st *Staged
 	if err != nil {
 		return err
 	}
-	st.commitHash = g.hash(content.RawContent)
 	init := base.keys.Init.Clone()
 	defer init.Erase()
 	next := st.next
@@ -345,7 +344,7 @@ func (g *Group) storePending(ctx context.Context, st *StagedCommit, h *handshake
 		if err := g.sealHandshake(b, base, h); err != nil {
 			return nil, err
 		}
-		st.message = h.msg
+		st.message, st.commitHash = h.msg, g.hash(h.msg)
 		rec := pendingRecord{commit: st.message, welcome: st.welcome, groupInfo: st.groupInfo,
 			hash: st.commitHash, summary: st.info.encode(), batch: encodeBatch(st.batch)}
 		b.Put = append(b.Put, provider.Record{Key: g.key(kindPending, nil), Value: rec.encode()})

@@ -3,6 +3,7 @@ package mls
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -107,6 +108,10 @@ type Config struct {
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 
+	// TestingOnlyPrivateSuites lets tests and simulations use suites of the
+	// private range, such as toy crypto, which protect nothing.
+	TestingOnlyPrivateSuites bool
+
 	// Capabilities beyond what this package supports by itself.
 	Capabilities Capabilities
 	// Extensions of the GroupContext of a new group.
@@ -144,6 +149,9 @@ func (c Config) resolve() (config, error) {
 	}
 	if c.CipherSuite == 0 {
 		c.CipherSuite = provider.X25519_AES128GCM_SHA256_Ed25519
+	}
+	if c.CipherSuite >= provider.FirstPrivateSuite && !c.TestingOnlyPrivateSuites {
+		return config{}, fmt.Errorf("mls: %w", &provider.UnsupportedError{Suite: c.CipherSuite, Reason: "toy crypto is for tests"})
 	}
 	const none = int(^uint(0) >> 1)
 	limit := func(v *int, def, unlimited int) {

@@ -51,6 +51,7 @@ func newActor(t testing.TB, seed uint64, name string, cfg mls.Config) *actor {
 	t.Helper()
 	a := &actor{name: name, mem: mem.New(), cfg: cfg}
 	a.cfg.CipherSuite, a.cfg.Authenticator = providertest.Toy1, acceptAll
+	a.cfg.TestingOnlyPrivateSuites = true
 	a.store = providertest.NewFaultStorage(a.mem)
 	a.rand = &providertest.FaultRand{Inner: providertest.NewRand(seed)}
 	crypto := providertest.ToyCrypto(a.rand)

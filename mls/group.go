@@ -3,8 +3,6 @@ package mls
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"sync"
 
 	"github.com/hardmls/hardmls/internal/treemath"
@@ -89,16 +87,6 @@ func (l signerList) Signer(_ context.Context, pub []byte) (provider.Signer, erro
 	return nil, ErrSignerNotFound
 }
 
-// String describes the group without secrets.
-func (g *Group) String() string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return fmt.Sprintf("mls.Group{%x, epoch %d}", g.id, g.head.epoch)
-}
-
-// Format prints the same for every verb, so that no secret can be printed.
-func (g *Group) Format(f fmt.State, _ rune) { io.WriteString(f, g.String()) }
-
 // check returns why the group can't do what needs an operational group, nil if
 // it can. mu is held.
 func (g *Group) check() error {
@@ -110,6 +98,15 @@ func (g *Group) check() error {
 		return ErrUseAfterEviction
 	case reinitialized:
 		return ErrReInitialized
+	}
+	return nil
+}
+
+// checkReceive is check for what is only read: a re-initialised group still reads
+// late messages. mu is held.
+func (g *Group) checkReceive() error {
+	if err := g.check(); err != ErrReInitialized {
+		return err
 	}
 	return nil
 }

@@ -99,6 +99,11 @@ func (w *Welcome) open(ctx context.Context, m *proto.Welcome) error {
 	if err != nil {
 		return err
 	}
+	for _, id := range ids {
+		if id.Type == proto.PSKTypeResumption && id.Usage != proto.ResumptionPSKUsageApplication {
+			return check.As(check.V201, check.ClassUnsupported, "welcome to the successor of a group")
+		}
+	}
 	if w.psk, err = pskSecret(ctx, w.suite, w.p.Storage(), ids); err != nil {
 		return err
 	}

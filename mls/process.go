@@ -115,6 +115,9 @@ func (g *Group) beginIncoming(msg []byte) (*Incoming, error) {
 		return in, g.beginPublic(in)
 	}
 	in.done = duplicateOf(err)
+	if r.opener.ContentType() == proto.ContentTypeCommit && g.mergedMessage(msg) {
+		in.done = &Duplicate{AlreadyMerged}
+	}
 	in.r = nil
 	g.putReceiving(r)
 	if in.done != nil {
@@ -172,7 +175,7 @@ func (g *Group) beginPublic(in *Incoming) error {
 		return check.Errorf(check.V070, "message of another group")
 	}
 	if c.Epoch != g.head.epoch {
-		if c.ContentType == proto.ContentTypeCommit && g.merged(g.hash(c.RawContent)) {
+		if c.ContentType == proto.ContentTypeCommit && g.merged(g.hash(in.msg)) {
 			in.done = &Duplicate{AlreadyMerged}
 			return nil
 		}
@@ -184,8 +187,16 @@ func (g *Group) beginPublic(in *Incoming) error {
 	return nil
 }
 
-// merged reports whether the commit of that hash is among the last merged ones.
-// mu is held.
+// mergedMessage reports whether msg is among the last merged commits.
+func (g *Group) mergedMessage(msg []byte) bool {
+	hash := g.hash(msg)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.merged(hash)
+}
+
+// merged reports whether the commit message of that hash is among the last merged
+// ones. mu is held.
 func (g *Group) merged(hash []byte) bool {
 	for _, h := range g.head.committed {
 		if string(h) == string(hash) {
@@ -226,7 +237,7 @@ func (in *Incoming) finish(ctx context.Context) (Processed, error) {
 	case in.done != nil:
 		return in.done, nil
 	case in.ac != nil:
-		return in.g.processHandshake(ctx, in.ac, nil)
+		return in.g.processHandshake(ctx, in.msg, in.ac, nil)
 	case in.r.opener.ContentType() == proto.ContentTypeApplication:
 		return in.finishApplication(ctx)
 	}
@@ -268,7 +279,7 @@ func (in *Incoming) finishPrivateHandshake(ctx context.Context) (Processed, erro
 	}
 	ac := r.opener.Authenticated()
 	consumed := false
-	out, err := g.processHandshake(ctx, ac, func() {
+	out, err := g.processHandshake(ctx, in.msg, ac, func() {
 		consumed = true
 		in.m.secrets.Consume(&r.op)
 		g.releaseMessages(in.m)
@@ -282,7 +293,7 @@ func (in *Incoming) finishPrivateHandshake(ctx context.Context) (Processed, erro
 // processHandshake handles an authenticated proposal or commit of the current
 // epoch; the signature of a PublicMessage is checked here. consume, if not nil,
 // uses up the message's key under mu.
-func (g *Group) processHandshake(ctx context.Context, ac *proto.AuthenticatedContent, consume func()) (Processed, error) {
+func (g *Group) processHandshake(ctx context.Context, msg []byte, ac *proto.AuthenticatedContent, consume func()) (Processed, error) {
 	base, done, err := g.current()
 	if err != nil {
 		return nil, err
@@ -297,7 +308,7 @@ func (g *Group) processHandshake(ctx context.Context, ac *proto.AuthenticatedCon
 		}
 	}
 	if ac.Content.ContentType == proto.ContentTypeCommit {
-		return g.processCommit(ctx, base, ac)
+		return g.processCommit(ctx, base, msg, ac)
 	}
 	return g.processProposal(ctx, base, ac, consume)
 }
@@ -377,7 +388,7 @@ func (g *Group) stored(ref []byte) bool {
 	return false
 }
 
-func (g *Group) processCommit(ctx context.Context, base *epoch, ac *proto.AuthenticatedContent) (Processed, error) {
+func (g *Group) processCommit(ctx context.Context, base *epoch, msg []byte, ac *proto.AuthenticatedContent) (Processed, error) {
 	if s := ac.Content.Sender; s.Type == proto.SenderTypeMember && s.Leaf == base.own {
 		return nil, ErrOwnMessage // not the pending one, or Begin had known it
 	}
@@ -388,7 +399,7 @@ func (g *Group) processCommit(ctx context.Context, base *epoch, ac *proto.Authen
 		updates[ref] = u
 	}
 	g.mu.Unlock()
-	st, err := g.stageReceived(ctx, base, ac,
+	st, err := g.stageReceived(ctx, base, msg, ac,
 		func(ref []byte) (proposal.Entry, bool) {
 			for _, p := range proposals {
 				if string(p.Ref) == string(ref) {

@@ -107,7 +107,7 @@ func (g *Group) peek(r *receiving) (*messages, error) {
 // epochFor returns the message half of the epoch that r's message names. mu is
 // held.
 func (g *Group) epochFor(r *receiving) (*messages, error) {
-	if err := g.check(); err != nil {
+	if err := g.checkReceive(); err != nil {
 		return nil, err
 	}
 	if string(r.opener.GroupID()) != string(g.id) {
@@ -160,7 +160,7 @@ func (r *receiving) open(dst []byte, m *messages) error {
 // its plaintext.
 func (g *Group) consume(ctx context.Context, r *receiving, m *messages) ([]byte, error) {
 	g.mu.Lock()
-	err := g.check()
+	err := g.checkReceive()
 	if err == nil && m.life.gone {
 		err = ErrEpochGone
 	}

@@ -195,9 +195,9 @@ func newSecretTree(pub *publicState, keys *schedule.Epoch, limits secrettree.Lim
 	return t
 }
 
-// stageReceived turns a commit that was authenticated in epoch base into a
+// stageReceived turns the commit of msg, which was authenticated in epoch base into a
 // staged next epoch. own finds the keys of own Update proposals by reference.
-func (g *Group) stageReceived(ctx context.Context, base *epoch, ac *proto.AuthenticatedContent, lookup func([]byte) (proposal.Entry, bool), own func(ref []byte) (ownUpdate, bool)) (*StagedCommit, error) {
+func (g *Group) stageReceived(ctx context.Context, base *epoch, msg []byte, ac *proto.AuthenticatedContent, lookup func([]byte) (proposal.Entry, bool), own func(ref []byte) (ownUpdate, bool)) (*StagedCommit, error) {
 	c, err := stageChange(base.publicState, &g.cfg, ac, lookup)
 	if err != nil {
 		return nil, err
@@ -211,7 +211,7 @@ func (g *Group) stageReceived(ctx context.Context, base *epoch, ac *proto.Authen
 	if err := authenticate(ctx, &g.cfg, g.id, c.result.NewCredentials); err != nil {
 		return nil, err
 	}
-	st := &StagedCommit{group: g, base: base, change: c, commitHash: g.hash(ac.Content.RawContent)}
+	st := &StagedCommit{group: g, base: base, change: c, commitHash: g.hash(msg)}
 	if c.removed(base.own) {
 		st.selfRemoved = true
 		st.plan()
