@@ -52,13 +52,17 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	out.WriteString(opened)
 	log := slog.New(slog.NewTextHandler(&out, nil))
 	for _, v := range []any{alice.group, pending, staged, x, message} {
-		for _, in := range []any{v, []any{v}, map[string]any{"k": v}, hidden{v}} {
+		_, data := v.(*mls.ApplicationMessage) // whose Data is there to be used
+		for i, in := range []any{v, []any{v}, map[string]any{"k": v}, hidden{v}} {
+			if data && i == 3 {
+				continue // fmt can't ask an unexported field how to print it
+			}
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 				fmt.Fprintf(&out, verb+"\n", in)
 			}
 		}
 		log.Info("value", "v", v)
-		if _, ok := v.(*mls.ApplicationMessage); !ok { // whose Data is there to be used
+		if !data {
 			j, err := json.Marshal(v)
 			if err != nil {
 				t.Fatal(err)
