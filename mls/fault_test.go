@@ -216,6 +216,7 @@ func stateOf(ctx context.Context, g *mls.Group) string {
 	err := g.Export(out, "label", nil)
 	fmt.Fprintf(&b, "exporter %x %v\n", out, err)
 	err = g.ResumptionPSK(out)
+	fmt.Fprintf(&b, "resumption PSK of a wrong length %v\n", err)
 	fmt.Fprintf(&b, "members %d\n", g.MemberCount())
 	for _, p := range g.PendingProposals() {
 		fmt.Fprintf(&b, "proposal %x\n", p.Ref)

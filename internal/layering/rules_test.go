@@ -72,7 +72,7 @@ var fences = []fence{
 		reason: "CPU features, and the terminal of the tool",
 	},
 	{
-		behind: []string{"github.com/alecthomas/kong/...", "github.com/vbauerster/mpb/v8/..."},
+		behind: []string{"github.com/spf13/cobra/...", "github.com/vbauerster/mpb/v8/...", "golang.org/x/term/..."},
 		open:   []string{"cmd/..."},
 		reason: "libraries of the command line",
 	},
