@@ -45,6 +45,9 @@ func (t *Tree) BeginWrite(yield func(r Record) bool) {
 	t.writingNodes, t.dirtyNodes = t.dirtyNodes, t.writingNodes[:0]
 	slices.Sort(t.writingNodes)
 	t.writingNodes = slices.Compact(t.writingNodes)
+	for _, id := range t.writingRatchets { // all of them, wherever yield stops
+		t.ratchets[id].dirty = false
+	}
 	var buf []byte
 	defer func() { secret.Wipe(buf[:cap(buf)]) }()
 	for _, x := range t.writingNodes {
@@ -58,9 +61,7 @@ func (t *Tree) BeginWrite(yield func(r Record) bool) {
 		}
 	}
 	for _, id := range t.writingRatchets {
-		r := t.ratchets[id]
-		r.dirty = false
-		buf = t.appendRatchet(buf[:0], r)
+		buf = t.appendRatchet(buf[:0], t.ratchets[id])
 		if !yield(Record{Kind: RatchetRecord, Leaf: id.leaf, Type: id.typ, Value: buf}) {
 			return
 		}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package secrettree
+
+const raceEnabled = false
