@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/hardmls/hardmls/internal/treemath"
 )
 
 // TestModel interleaves operations at random, and saves in between, and compares
@@ -55,7 +57,7 @@ func runModel(t *testing.T, s *countingSuite, seed uint64) {
 	step := func() {
 		switch action := rng.IntN(10); {
 		case action < 4:
-			id := ratchetID{leafOf(rng.IntN(int(leaves))), Type(rng.IntN(2))}
+			id := ratchetID{treemath.LeafIndex(rng.Uint32N(leaves)), Type(rng.IntN(2))}
 			m := models[id]
 			if m == nil {
 				m = newModel(limits)

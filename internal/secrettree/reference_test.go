@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/hardmls/hardmls/internal/treemath"
 	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/provider/soft"
 )
@@ -219,5 +218,3 @@ func (s store) equals(t *Tree) error {
 }
 
 func testSecret(seed byte) []byte { return bytes.Repeat([]byte{seed, 7}, 16) }
-
-func leafOf(i int) treemath.LeafIndex { return treemath.LeafIndex(i) }
