@@ -109,19 +109,26 @@ func (st *StagedCommit) members(leaves []uint32, after bool) []Member {
 	return out
 }
 
-// EpochAuthenticator returns the authenticator of the staged epoch, nil if this
-// client is removed by it. RFC 9420 §8.7.
+// EpochAuthenticator returns the authenticator of the staged epoch, RFC 9420 §8.7:
+// nil if this client is removed by it, and once it was merged or discarded.
 func (st *StagedCommit) EpochAuthenticator() []byte {
-	if st.next == nil {
+	st.group.mu.Lock()
+	defer st.group.mu.Unlock()
+	if st.next == nil || st.used {
 		return nil
 	}
 	return clone(st.next.keys.Authenticator.Bytes())
 }
 
 // Export derives a secret of the staged epoch, as Group.Export will after
-// merging.
+// merging. ErrStagedUsed once it was merged or discarded.
 func (st *StagedCommit) Export(out []byte, label string, context []byte) error {
-	if st.next == nil {
+	st.group.mu.Lock()
+	defer st.group.mu.Unlock()
+	switch {
+	case st.used:
+		return ErrStagedUsed
+	case st.next == nil:
 		return ErrUseAfterEviction
 	}
 	return public(st.next.keys.Export(out, label, context))

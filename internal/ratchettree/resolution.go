@@ -1,6 +1,7 @@
 package ratchettree
 
 import (
+	"math"
 	"slices"
 
 	"github.com/hardmls/hardmls/internal/treemath"
@@ -9,7 +10,7 @@ import (
 // Resolution appends the resolution of x to dst, RFC 9420 §4.1.1: the nodes that
 // together have a key for every member below x.
 func (t *Tree) Resolution(dst []treemath.NodeIndex, x treemath.NodeIndex) []treemath.NodeIndex {
-	return t.resolution(dst, x, 1<<31)
+	return t.resolution(dst, x, math.MaxInt)
 }
 
 // resolution stops early once it has more than limit nodes.
