@@ -393,7 +393,10 @@ func (g *Group) processCommit(ctx context.Context, base *epoch, msg []byte, ac *
 		return nil, ErrOwnMessage // not the pending one, or Begin had known it
 	}
 	g.mu.Lock()
-	proposals := g.proposals
+	proposals := make(map[string]proposal.Entry, len(g.proposals))
+	for _, p := range g.proposals {
+		proposals[string(p.Ref)] = p.Entry
+	}
 	updates := make(map[string]ownUpdate, len(g.ownUpdates))
 	for ref, u := range g.ownUpdates {
 		updates[ref] = u
@@ -401,12 +404,8 @@ func (g *Group) processCommit(ctx context.Context, base *epoch, msg []byte, ac *
 	g.mu.Unlock()
 	st, err := g.stageReceived(ctx, base, msg, ac,
 		func(ref []byte) (proposal.Entry, bool) {
-			for _, p := range proposals {
-				if string(p.Ref) == string(ref) {
-					return p.Entry, true
-				}
-			}
-			return proposal.Entry{}, false
+			e, ok := proposals[string(ref)]
+			return e, ok
 		},
 		func(ref []byte) (ownUpdate, bool) {
 			u, ok := updates[string(ref)]

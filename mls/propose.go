@@ -188,7 +188,7 @@ func (g *Group) putProposal(b *provider.Batch, entry proposal.Entry) (commit fun
 		provider.Record{Key: g.key(kindHead, nil), Value: h.encode()})
 	return func() {
 		g.setHead(h)
-		g.proposals = append(g.proposals[:len(g.proposals):len(g.proposals)], storedProposal{entry, arrival})
+		g.proposals = append(g.proposals, storedProposal{entry, arrival}) // snapshots are shorter
 	}
 }
 

@@ -39,7 +39,6 @@ var publicCompares = map[string]string{
 	"mls.Group.epochFor":                           "group ids stand in the clear in every message",
 	"mls.Group.isOwnPending":                       "a message as it is sent",
 	"mls.Group.merged":                             "hashes of messages",
-	"mls.Group.processCommit":                      "references of proposals are hashes of messages",
 	"mls.Group.stored":                             "references of proposals are hashes of messages",
 	"mls.ImportKeyPackage":                         "public keys",
 	"mls.Welcome.ownLeaf":                          "leaf nodes are public",
