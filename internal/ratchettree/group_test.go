@@ -230,21 +230,21 @@ func (g *group) step(rng *rand.Rand, limit int) {
 	c := &change{updates: make(map[treemath.LeafIndex]*proto.LeafNode), sender: members[0]}
 	rest := members[1:]
 	grow := len(members) < 3 || len(members) < limit && rng.IntN(2) == 0
-	if n := min(rng.IntN(4), len(rest)); rng.IntN(3) == 0 || len(members) >= limit {
+	if n := min(rng.IntN(4), len(rest)); rng.IntN(5) == 0 || len(members) >= limit {
 		if rng.IntN(8) == 0 {
 			n = len(rest) / 2
 		}
 		c.removes, rest = rest[:n], rest[n:]
 	}
 	keys := make(map[treemath.LeafIndex]provider.DecryptionKey)
-	if rng.IntN(3) == 0 {
+	if rng.IntN(6) == 0 {
 		for _, i := range rest[:min(rng.IntN(3), len(rest))] {
 			c.updates[i], keys[i] = g.newLeaf(proto.LeafNodeSourceUpdate)
 		}
 	}
 	var addKeys []provider.DecryptionKey
 	if grow {
-		for range 1 + rng.IntN(4) {
+		for range 1 + rng.IntN(5) {
 			leaf, key := g.newLeaf(proto.LeafNodeSourceKeyPackage)
 			c.adds, addKeys = append(c.adds, leaf), append(addKeys, key)
 		}

@@ -21,11 +21,12 @@ func TestRandomTrees(t *testing.T) {
 				t.Parallel()
 				rng := rand.New(rand.NewPCG(seed, 2))
 				g := newGroup(t, s, seed)
+				limit := 2 + rng.IntN(39)
 				var old []*version
 				for range steps {
 					before := g.tree
 					old = append(old, newVersion(before))
-					g.step(rng, 2+rng.IntN(39))
+					g.step(rng, limit)
 					g.compare()
 					compareChanged(t, before, g.tree)
 					compareDamaged(t, rng, g.tree)
@@ -36,7 +37,7 @@ func TestRandomTrees(t *testing.T) {
 			})
 		}
 	}
-	t.Run("toy", func(t *testing.T) { run(t, toySuite(t), 50, 22) })
+	t.Run("toy", func(t *testing.T) { run(t, toySuite(t), 40, 30) })
 	t.Run("real", func(t *testing.T) { run(t, realSuite(t), 3, 12) })
 }
 
