@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/hardmls/hardmls/internal/labels"
 	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/secret"
 	"github.com/hardmls/hardmls/internal/treemath"
@@ -258,4 +259,8 @@ func (g *group) step(rng *rand.Rand, limit int) {
 	default:
 		g.commit(c, keys, addKeys, true, false)
 	}
+}
+
+func encryptInfo(groupContext string) []byte {
+	return labels.AppendEncryptContext(nil, labels.LabelUpdatePathNode, []byte(groupContext))
 }
