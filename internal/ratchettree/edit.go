@@ -30,6 +30,8 @@ func (e *Edit) Tree() *Tree { return &e.t }
 // Finish computes the hashes and returns the edited tree. The edit is used up.
 func (e *Edit) Finish() *Tree {
 	e.hash(treemath.Root(e.t.leaves))
+	e.t.encKeys.settle()
+	e.t.sigKeys.settle()
 	t := e.t
 	e.t = Tree{}
 	return &t

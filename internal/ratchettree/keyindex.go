@@ -48,10 +48,15 @@ func (k *keyIndex) find(pub []byte, has func(v uint32, pub []byte) bool) (uint32
 
 // edit returns a version that can be changed without changing k.
 func (k *keyIndex) edit() keyIndex {
-	if len(k.delta) > 64+len(k.base)/64 {
-		return keyIndex{base: k.fold(), delta: make(map[uint64]uint32)}
-	}
 	return keyIndex{base: k.base, delta: maps.Clone(k.delta)}
+}
+
+// settle ends an edit: a delta that has grown is folded in here, once, and not by
+// every edit that begins with this version.
+func (k *keyIndex) settle() {
+	if len(k.delta) > 64+len(k.base)/64 {
+		*k = keyIndex{base: k.fold(), delta: make(map[uint64]uint32)}
+	}
 }
 
 // fold returns base and delta in one map, without deleted entries but those that
