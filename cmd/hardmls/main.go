@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return nil
 	}
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	root.AddCommand(demoCommand(out))
+	root.AddCommand(demoCommand(out), backendsCommand(out), vectorsCommand(out))
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {

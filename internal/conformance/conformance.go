@@ -61,7 +61,7 @@ const (
 
 // Files lists every file that is run.
 func Files() []File {
-	return mlsFiles()
+	return append(mlsFiles(), wycheproofFiles()...)
 }
 
 // Run runs the cases of a file, calling progress after each, if it is not nil. The

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/cpu"
+
+	"github.com/hardmls/hardmls/provider"
+	"github.com/hardmls/hardmls/provider/auto"
+	"github.com/hardmls/hardmls/provider/soft"
+)
+
+func backendsCommand(t *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "backends",
+		Short: "Show what was chosen for each primitive, why, and how fast it is here",
+		Long: `Shows the machine, what each primitive is done with and why, whether its known
+answer came out right, and how fast it is. HARDMLS_PROVIDER restricts the choice.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runBackends(cmd.Context(), t) },
+	}
+}
+
+// backendsResult is what backends shows, for --json.
+type backendsResult struct {
+	OS, Arch string
+	CPUs     int
+	Features []string // of the CPU, those that cryptography may use
+	Go       string
+	Backend  string
+	Choices  []choiceRow
+	Notes    []string
+	AEAD     []aeadRow
+	Suites   []suiteRow
+}
+
+type choiceRow struct{ Primitive, Impl, Reason, Skipped, SelfTest string }
+
+type aeadRow struct {
+	AEAD           string
+	Size           int
+	SealNS, OpenNS int64
+	SealMBps       float64
+}
+
+type suiteRow struct {
+	Suite                  uint16
+	Name                   string
+	SignUS, VerifyUS       float64
+	HPKESealUS, HPKEOpenUS float64
+}
+
+func runBackends(ctx context.Context, t *terminal) error {
+	crypto, report, err := auto.New(auto.Options{})
+	if err != nil {
+		return fmt.Errorf("choose a backend: %w", err)
+	}
+	res := backendsResult{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Features: cpuFeatures(), Go: runtime.Version(),
+		Backend: report.Backend, Notes: report.Notes}
+	failed := false
+	for _, c := range report.Choices {
+		row := choiceRow{c.Primitive, c.Impl, c.Reason, c.Skipped, "ok"}
+		if c.SelfTest != nil {
+			row.SelfTest, failed = c.SelfTest.Error(), true
+		}
+		res.Choices = append(res.Choices, row)
+	}
+	if err := measure(ctx, crypto, &res); err != nil {
+		return err
+	}
+	if t.json {
+		err = t.encode(res)
+	} else {
+		printBackends(t, &res)
+	}
+	if err == nil && failed {
+		err = errFailed
+	}
+	return err
+}
+
+// cpuFeatures names the instruction sets of this CPU that cryptography may use.
+func cpuFeatures() []string {
+	var out []string
+	for _, f := range []struct {
+		name string
+		has  bool
+	}{
+		{"AES-NI", cpu.X86.HasAES}, {"PCLMULQDQ", cpu.X86.HasPCLMULQDQ}, {"AVX2", cpu.X86.HasAVX2}, {"BMI2", cpu.X86.HasBMI2},
+		{"AVX512F", cpu.X86.HasAVX512F}, {"AVX512VBMI", cpu.X86.HasAVX512VBMI}, {"AVX512IFMA", cpu.X86.HasAVX512IFMA},
+		{"VAES", cpu.X86.HasAVX512VAES}, {"VPCLMULQDQ", cpu.X86.HasAVX512VPCLMULQDQ},
+		{"AES", cpu.ARM64.HasAES}, {"PMULL", cpu.ARM64.HasPMULL}, {"SHA2", cpu.ARM64.HasSHA2}, {"SHA3", cpu.ARM64.HasSHA3},
+	} {
+		if f.has {
+			out = append(out, f.name)
+		}
+	}
+	if out == nil {
+		out = []string{"none known"}
+	}
+	return out
+}
+
+// measure fills in the speeds. It takes a few seconds.
+func measure(ctx context.Context, crypto provider.Crypto, res *backendsResult) error {
+	for _, id := range []provider.CipherSuite{1, 7, 3} { // one for each AEAD
+		s, err := crypto.Suite(id)
+		if err != nil {
+			continue
+		}
+		for _, size := range []int{64, 1 << 10, 16 << 10} {
+			res.AEAD = append(res.AEAD, measureAEAD(s, size))
+		}
+	}
+	for _, id := range crypto.CipherSuites() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s, err := crypto.Suite(id)
+		if err != nil {
+			return err
+		}
+		row, err := measureSuite(ctx, crypto, s)
+		if err != nil {
+			return err
+		}
+		res.Suites = append(res.Suites, row)
+	}
+	return nil
+}
+
+// timed returns how long f takes: the best of three rounds of a few milliseconds.
+func timed(f func()) time.Duration {
+	best := time.Duration(1<<63 - 1)
+	for range 3 {
+		n := 0
+		start := time.Now()
+		for time.Since(start) < 20*time.Millisecond {
+			f()
+			n++
+		}
+		best = min(best, time.Since(start)/time.Duration(n))
+	}
+	return best
+}
+
+func measureAEAD(s provider.Suite, size int) aeadRow {
+	p := s.Params()
+	key, nonce, plain := make([]byte, p.Nk), make([]byte, p.Nn), make([]byte, size)
+	buf := make([]byte, 0, size+p.Nt)
+	sealed := s.Seal(nil, key, nonce, plain, nil)
+	open := make([]byte, 0, size)
+	seal := timed(func() { s.Seal(buf, key, nonce, plain, nil) })
+	opened := timed(func() { s.Open(open, key, nonce, sealed, nil) })
+	return aeadRow{AEAD: aeadName(p.AEAD), Size: size, SealNS: seal.Nanoseconds(), OpenNS: opened.Nanoseconds(),
+		SealMBps: float64(size) / 1e6 / seal.Seconds()}
+}
+
+func aeadName(id uint16) string {
+	switch id {
+	case provider.AEAD_AES128GCM:
+		return "AES-128-GCM"
+	case provider.AEAD_AES256GCM:
+		return "AES-256-GCM"
+	}
+	return "ChaCha20-Poly1305"
+}
+
+func measureSuite(ctx context.Context, crypto provider.Crypto, s provider.Suite) (suiteRow, error) {
+	p := s.Params()
+	row := suiteRow{Suite: uint16(p.ID), Name: p.Name}
+	signer, err := soft.NewSigner(crypto, s)
+	if err != nil {
+		return row, err
+	}
+	msg := make([]byte, 256)
+	sig, err := signer.Sign(ctx, nil, msg)
+	if err != nil {
+		return row, err
+	}
+	key, _, err := crypto.SoftwareKeys().Generate(ctx, s, provider.LeafKey)
+	if err != nil {
+		return row, err
+	}
+	defer key.Wipe()
+	job := []provider.SealJob{{Pub: key.Public(), Plaintext: msg[:p.Nh], Enc: make([]byte, p.Nenc), CT: make([]byte, p.Nh+p.Nt)}}
+	if err := s.HPKE().SealMany(nil, nil, job); err != nil {
+		return row, err
+	}
+	enc, ct := append([]byte(nil), job[0].Enc...), append([]byte(nil), job[0].CT...)
+	us := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+	buf := make([]byte, 0, p.SigMax)
+	row.SignUS = us(timed(func() { signer.Sign(ctx, buf, msg) }))
+	row.VerifyUS = us(timed(func() { s.Verify(signer.Public(), msg, sig) }))
+	row.HPKESealUS = us(timed(func() { s.HPKE().SealMany(nil, nil, job) }))
+	row.HPKEOpenUS = us(timed(func() { s.HPKE().Open(ctx, nil, key, enc, nil, nil, ct) }))
+	return row, nil
+}
+
+func printBackends(t *terminal, res *backendsResult) {
+	t.line("machine", "%s/%s, %d CPUs, %s", res.OS, res.Arch, res.CPUs, res.Go)
+	t.line("cpu", "%s", strings.Join(res.Features, " "))
+	t.line("backend", "%s", res.Backend)
+	fmt.Fprintln(t.out)
+	rows := [][]string{{"primitive", "done with", "self-test", "why"}}
+	for _, c := range res.Choices {
+		why := c.Reason
+		if c.Skipped != "" {
+			why += "  skipped: " + c.Skipped
+		}
+		rows = append(rows, []string{c.Primitive, c.Impl, c.SelfTest, why})
+	}
+	t.table(rows)
+	fmt.Fprintln(t.out)
+	rows = [][]string{{"AEAD, a fresh key each", "bytes", "seal ns", "open ns", "seal MB/s"}}
+	for _, a := range res.AEAD {
+		rows = append(rows, []string{a.AEAD, thousands(int64(a.Size)), thousands(a.SealNS), thousands(a.OpenNS), fmt.Sprintf("%.0f", a.SealMBps)})
+	}
+	t.table(rows, 1, 2, 3, 4)
+	fmt.Fprintln(t.out)
+	rows = [][]string{{"suite", "sign µs", "verify µs", "HPKE seal µs", "HPKE open µs", "name"}}
+	for _, s := range res.Suites {
+		f := func(v float64) string { return fmt.Sprintf("%.1f", v) }
+		rows = append(rows, []string{strconv.Itoa(int(s.Suite)), f(s.SignUS), f(s.VerifyUS), f(s.HPKESealUS), f(s.HPKEOpenUS), s.Name})
+	}
+	t.table(rows, 1, 2, 3, 4)
+	for _, n := range res.Notes {
+		t.line("note", "%s", n)
+	}
+}
