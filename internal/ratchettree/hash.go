@@ -58,11 +58,16 @@ func (t *Tree) hashWithout(x treemath.NodeIndex, leaves []treemath.LeafIndex) []
 
 // below returns the part of sorted leaves that is below x.
 func below(leaves []treemath.LeafIndex, x treemath.NodeIndex) []treemath.LeafIndex {
-	k := x.Level()
-	first := treemath.LeafIndex(uint32(x) >> (k + 1) << k)
+	first := firstLeaf(x)
 	from, _ := slices.BinarySearch(leaves, first)
-	to, _ := slices.BinarySearch(leaves, first+1<<k)
+	to, _ := slices.BinarySearch(leaves, first+1<<x.Level())
 	return leaves[from:to]
+}
+
+// firstLeaf returns the leftmost leaf below x.
+func firstLeaf(x treemath.NodeIndex) treemath.LeafIndex {
+	k := x.Level()
+	return treemath.LeafIndex(uint32(x) >> (k + 1) << k)
 }
 
 // difference returns sorted a without the elements of sorted b.

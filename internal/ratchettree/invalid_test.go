@@ -54,8 +54,21 @@ func (g *group) remove(leaves ...treemath.LeafIndex) {
 
 // TestV016 refuses trees without members.
 func TestV016(t *testing.T) {
-	for _, nodes := range [][]proto.Node{nil, {{}}, make([]proto.Node, 7), {{}, {Parent: &proto.ParentNode{}}}} {
+	for _, nodes := range [][]proto.Node{nil, {{}}, make([]proto.Node, 7), make([]proto.Node, 1)} {
 		_, err := FromNodes(toySuite(t), nodes)
+		wantCheck(t, err, check.V016)
+	}
+}
+
+// TestV016Parent refuses a parent behind the last member: it would stand outside
+// the tree, until that grows.
+func TestV016Parent(t *testing.T) {
+	g := grown(t, toySuite(t), 8, 0)
+	for _, n := range []int{1, 2, 3, 5, 8} {
+		nodes := make([]proto.Node, 2*n)
+		copy(nodes, g.tree.Nodes()[:2*n-1])
+		nodes[2*n-1].Parent = &proto.ParentNode{EncryptionKey: g.newKey().Public()}
+		_, err := FromNodes(g.suite, nodes)
 		wantCheck(t, err, check.V016)
 	}
 }
@@ -63,7 +76,7 @@ func TestV016(t *testing.T) {
 // TestV015 refuses nodes of the wrong type.
 func TestV015(t *testing.T) {
 	leaf := &proto.LeafNode{EncryptionKey: []byte{1}}
-	for _, nodes := range [][]proto.Node{{{Leaf: leaf}, {Leaf: leaf}}, {{Parent: &proto.ParentNode{}}}} {
+	for _, nodes := range [][]proto.Node{{{Leaf: leaf}, {Leaf: leaf}, {Leaf: leaf}}, {{Parent: &proto.ParentNode{}}, {}, {Leaf: leaf}}} {
 		_, err := FromNodes(toySuite(t), nodes)
 		wantCheck(t, err, check.V015)
 	}

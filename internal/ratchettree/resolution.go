@@ -25,11 +25,16 @@ func (t *Tree) resolution(dst []treemath.NodeIndex, x treemath.NodeIndex, limit 
 		for _, i := range s.parent.UnmergedLeaves {
 			dst = append(dst, i.Node())
 		}
-	case !x.IsLeaf():
+	case !x.IsLeaf() && !t.behind(x):
 		dst = t.resolution(dst, treemath.Left(x), limit)
 		dst = t.resolution(dst, treemath.Right(x), limit)
 	}
 	return dst
+}
+
+// behind reports whether x stands behind the last member, where all is blank.
+func (t *Tree) behind(x treemath.NodeIndex) bool {
+	return firstLeaf(x) > t.last
 }
 
 // empty reports whether the resolution of x is empty.
@@ -37,7 +42,7 @@ func (t *Tree) empty(x treemath.NodeIndex) bool {
 	if !t.slot(x).blank() {
 		return false
 	}
-	return x.IsLeaf() || t.empty(treemath.Left(x)) && t.empty(treemath.Right(x))
+	return x.IsLeaf() || t.behind(x) || t.empty(treemath.Left(x)) && t.empty(treemath.Right(x))
 }
 
 // FilteredDirectPath appends to dst the direct path of a leaf without the nodes

@@ -61,6 +61,9 @@ func FromNodes(s provider.Suite, nodes []proto.Node) (*Tree, error) {
 	if len(nodes) == 0 {
 		return nil, check.Errorf(check.V016, "tree without members")
 	}
+	if len(nodes)%2 == 0 { // a parent without members on its right is in no path
+		return nil, check.Errorf(check.V016, "tree ends with a parent")
+	}
 	if len(nodes) > treemath.MaxLeaves {
 		return nil, check.Errorf(check.V013, "tree of %d nodes", len(nodes))
 	}
