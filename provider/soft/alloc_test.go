@@ -24,7 +24,7 @@ func TestAllocations(t *testing.T) {
 		ct := s.Seal(nil, zeroKey, zeroNonce, msg, ad)
 		objects := 2.0
 		if p.AEAD == provider.AEAD_CHACHA20POLY1305 {
-			objects = 1
+			objects = chachaObjects
 		}
 		bound := s.Upgrades().Bind.Bind(secret)
 		for _, c := range []struct {
