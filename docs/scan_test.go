@@ -44,10 +44,13 @@ type checkUses struct {
 var (
 	checkNumber = regexp.MustCompile(`V(\d{3})`)
 	checkRange  = regexp.MustCompile(`V(\d{3})[–-]V?(\d{3})`)
+	quoted      = regexp.MustCompile(`"V\d{3}"`)
 )
 
-// numbersIn returns the checks that text names, ranges included.
+// numbersIn returns the checks that text names, ranges included. A quoted number
+// shows how numbers look.
 func numbersIn(text string) (ids []string) {
+	text = quoted.ReplaceAllString(text, "")
 	for _, m := range checkRange.FindAllStringSubmatch(text, -1) {
 		from, _ := strconv.Atoi(m[1])
 		to, _ := strconv.Atoi(m[2])
