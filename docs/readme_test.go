@@ -66,3 +66,29 @@ func TestReadmeErrors(t *testing.T) {
 		}
 	}
 }
+
+var apiName = regexp.MustCompile(`[A-Z]\w+`)
+
+// TestOpenMLSMap: the names in the map's second column are in the code.
+func TestOpenMLSMap(t *testing.T) {
+	var source strings.Builder
+	for _, folder := range []string{"mls", "provider"} {
+		for _, name := range goFiles(t, folder) {
+			source.WriteString(read(t, name))
+		}
+	}
+	for line := range strings.Lines(read(t, "docs/openmls.md")) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		for _, span := range code.FindAllStringSubmatch(cells[2], -1) {
+			for _, name := range apiName.FindAllString(span[1], -1) {
+				declared := regexp.MustCompile(`(?m)^(?:func|type|\t)[^=\n]*\b` + name + `\b`)
+				if !declared.MatchString(source.String()) {
+					t.Errorf("docs/openmls.md names %s, which mls and provider do not have", name)
+				}
+			}
+		}
+	}
+}
