@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/hardmls/hardmls/internal/framing"
+	"github.com/hardmls/hardmls/internal/labels"
 	"github.com/hardmls/hardmls/internal/proposal"
+	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/secrettree"
 	"github.com/hardmls/hardmls/provider"
 )
@@ -61,9 +64,13 @@ const (
 	DefaultMaxLifetime    = 366 * 24 * time.Hour
 )
 
+// KeepNone, as a count of things that a Config keeps, keeps none of them.
+const KeepNone = math.MinInt
+
 // A Config is what an application decides about a group. The zero value of a
 // field means its default; a negative number turns a limit to none (or, for a
-// count of things kept, keeps them all). It is copied when it is given.
+// count of things kept, keeps them all; KeepNone keeps none). It is copied when it
+// is given.
 type Config struct {
 	// Authenticator decides about credentials. It must be given.
 	Authenticator Authenticator
@@ -97,6 +104,10 @@ type Config struct {
 	// NoRatchetTree leaves the ratchet tree out of Welcomes and GroupInfos:
 	// joiners then get it by WithRatchetTree.
 	NoRatchetTree bool
+
+	// AllowNewMember decides about an Add that its new member proposed itself
+	// (RFC 9420 §12.1.8); nil refuses all of them.
+	AllowNewMember func(kp *KeyPackage) bool
 
 	// Lifetime of the key packages made; the clock is Now.
 	Lifetime time.Duration
@@ -156,6 +167,8 @@ func (c Config) resolve() (config, error) {
 	const none = int(^uint(0) >> 1)
 	limit := func(v *int, def, unlimited int) {
 		switch {
+		case *v == KeepNone:
+			*v = 0
 		case *v == 0:
 			*v = def
 		case *v < 0:
@@ -166,6 +179,9 @@ func (c Config) resolve() (config, error) {
 	limit(&c.ResumptionPSKs, DefaultResumptionPSKs, none)
 	limit(&c.OutOfOrder, DefaultOutOfOrder, maxGeneration)
 	limit(&c.Forward, DefaultForward, maxGeneration)
+	if c.MaxMessage == KeepNone || c.MaxProposals == KeepNone || c.LeaseSize == KeepNone || c.Forward == KeepNone {
+		return config{}, errors.New("mls: Config: KeepNone is for what is kept")
+	}
 	limit(&c.MaxMessage, DefaultMaxMessage, none)
 	limit(&c.MaxProposals, DefaultMaxProposals, none)
 	limit(&c.LeaseSize, DefaultLeaseSize, DefaultLeaseSize)
@@ -195,14 +211,20 @@ func (c Config) resolve() (config, error) {
 const maxGeneration = 1<<31 - 1
 
 // policy is what the proposal machine needs to know of the config.
-func (c *config) policy() *proposal.Policy {
-	return &proposal.Policy{
+func (c *config) policy(s provider.Suite) *proposal.Policy {
+	p := &proposal.Policy{
 		Now:           c.Now(),
 		CheckLifetime: !c.SkipLifetime,
 		MaxLifetime:   c.MaxLifetime,
 		MaxProposals:  c.MaxProposals,
 		SameClient:    c.sameClient,
 	}
+	if c.AllowNewMember != nil {
+		p.AllowNewMember = func(kp *proto.KeyPackage) bool {
+			return c.AllowNewMember(&KeyPackage{wire: kp, ref: labels.KeyPackageRef(s, kp.Raw)})
+		}
+	}
+	return p
 }
 
 // An Authenticator is the application's view of the authentication service, RFC

@@ -62,7 +62,7 @@ func (g *Group) found(ctx context.Context, leaf *proto.LeafNode, ref provider.Ke
 		Extensions:  wireExtensions(g.cfg.Extensions),
 	}
 	pub.contextBytes = pub.context.Append(nil)
-	if err := proposal.ValidateTreeLeaves(g.suite, pub.tree, &pub.context, g.cfg.policy()); err != nil {
+	if err := proposal.ValidateTreeLeaves(g.suite, pub.tree, &pub.context, g.cfg.policy(g.suite)); err != nil {
 		return err
 	}
 	key, err := g.keys.Load(ctx, g.suite, ref)

@@ -242,7 +242,7 @@ func storageError(op string, err error) error {
 	return &StorageError{Op: op, Err: err}
 }
 
-// invariant is what a caller sees of a broken invariant of ours.
+// An InternalError is a broken invariant of this package, and worth a report.
 type InternalError struct{ Err error }
 
 // Error implements error.

@@ -195,7 +195,7 @@ func (w *Welcome) Close() {
 	w.path.Erase()
 }
 
-// A JoinOption is a choice of Stage and JoinExternal.
+// A JoinOption is a choice of Stage.
 type JoinOption struct{ tree []byte }
 
 // WithRatchetTree gives the encoded ratchet tree of a group whose GroupInfo does
@@ -338,7 +338,7 @@ func verifyTree(s provider.Suite, cfg *config, tree *ratchettree.Tree, context *
 	if err := tree.VerifyParentHashes(); err != nil {
 		return err
 	}
-	if err := proposal.ValidateTreeLeaves(s, tree, context, cfg.policy()); err != nil {
+	if err := proposal.ValidateTreeLeaves(s, tree, context, cfg.policy(s)); err != nil {
 		return err
 	}
 	return tree.VerifyLeafSignatures(context.GroupID)

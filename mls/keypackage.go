@@ -163,7 +163,7 @@ func ParseKeyPackage(c provider.Crypto, msg []byte, cfg Config) (*KeyPackage, er
 	if err != nil {
 		return nil, err
 	}
-	if err := proposal.ValidateKeyPackage(s, m.KeyPackage, rc.policy()); err != nil {
+	if err := proposal.ValidateKeyPackage(s, m.KeyPackage, rc.policy(s)); err != nil {
 		return nil, public(err)
 	}
 	return &KeyPackage{wire: m.KeyPackage, ref: labels.KeyPackageRef(s, m.KeyPackage.Raw)}, nil

@@ -87,7 +87,11 @@ func (g *Group) planEpoch(b *provider.Batch, e *epoch) {
 	})
 	g.appendRatchets(b, e.messages)
 
-	if keep := uint64(g.cfg.ResumptionPSKs); e.number() >= keep {
+	keep := uint64(g.cfg.ResumptionPSKs)
+	if keep == 0 {
+		return
+	}
+	if e.number() >= keep {
 		b.Delete = append(b.Delete, g.key(kindResumption, id64(e.number()-keep)))
 	}
 	b.Put = append(b.Put, provider.Record{Key: g.key(kindResumption, id64(e.number())),

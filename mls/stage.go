@@ -114,7 +114,7 @@ func (c *change) conclude(ac *proto.AuthenticatedContent) *publicState {
 
 // env is the epoch as the proposal machine sees it.
 func (s *publicState) env(cfg *config) *proposal.Env {
-	return &proposal.Env{Suite: s.suite, Tree: s.tree, Context: &s.context, Policy: cfg.policy()}
+	return &proposal.Env{Suite: s.suite, Tree: s.tree, Context: &s.context, Policy: cfg.policy(s.suite)}
 }
 
 // confirm sets the confirmation tag of the epoch.

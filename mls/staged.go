@@ -51,7 +51,9 @@ func (st *StagedCommit) plan() {
 	}
 	st.info.removed = indices(c.result.Removed)
 	st.info.updated = indices(c.result.Updated)
-	if c.path != nil && !c.external() {
+	if c.external() {
+		st.info.added = append(st.info.added, uint32(c.committer))
+	} else if c.path != nil {
 		st.info.updated = append(st.info.updated, uint32(c.committer))
 	}
 	for _, id := range c.result.PSKs {
@@ -83,7 +85,8 @@ func (st *StagedCommit) SelfRemoved() bool { return st.selfRemoved }
 // ReInit reports whether merging closes the group in favour of a successor.
 func (st *StagedCommit) ReInit() bool { return st.info.reinit }
 
-// Added returns the members that the commit adds.
+// Added returns the members that the commit adds: also the committer of an
+// external one.
 func (st *StagedCommit) Added() []Member { return st.members(st.info.added, true) }
 
 // Updated returns the members whose leaves the commit renews, as they will be.
