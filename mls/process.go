@@ -345,7 +345,10 @@ func (g *Group) verifyPublic(base *epoch, ac *proto.AuthenticatedContent) error 
 func (g *Group) processProposal(ctx context.Context, base *epoch, ac *proto.AuthenticatedContent, consume func()) (Processed, error) {
 	entry := proposal.Entry{Proposal: ac.Content.Proposal, Sender: ac.Content.Sender,
 		Ref: labels.ProposalRef(g.suite, ac.Append(nil))}
-	if g.stored(entry.Ref) {
+	g.mu.Lock()
+	stored := g.stored(entry.Ref)
+	g.mu.Unlock()
+	if stored {
 		if entry.Sender == memberSender(base.own) {
 			return &Duplicate{OwnEcho}, nil
 		}
@@ -359,6 +362,9 @@ func (g *Group) processProposal(ctx context.Context, base *epoch, ac *proto.Auth
 		return nil, err
 	}
 	err := g.transact(ctx, base, func(b *provider.Batch) (func(), error) {
+		if g.stored(entry.Ref) {
+			return nil, ErrSecretReuse // another copy of it was faster
+		}
 		if len(g.proposals) >= g.cfg.MaxProposals {
 			return nil, errTooManyProposals()
 		}
@@ -376,10 +382,8 @@ func (g *Group) processProposal(ctx context.Context, base *epoch, ac *proto.Auth
 	return &ReceivedProposal{pendingProposalOf(entry)}, nil
 }
 
-// stored reports whether a proposal of that reference is pending.
+// stored reports whether a proposal of that reference is pending. mu is held.
 func (g *Group) stored(ref []byte) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	for _, p := range g.proposals {
 		if string(p.Ref) == string(ref) {
 			return true
