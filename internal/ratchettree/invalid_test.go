@@ -1,6 +1,7 @@
 package ratchettree
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -363,5 +364,29 @@ func TestV199(t *testing.T) {
 		{5, 1<<32 - 1, path.PathSecretFor(5)}, {5, 4, path.PathSecretFor(5)}} {
 		_, err := OpenWelcomePath(next, c.own, g.newKey(), c.signer, c.secret)
 		wantCheck(t, err, check.V199)
+	}
+}
+
+// TestV121 hashes leaves as they were received, though their lists are in another
+// order than ours would be.
+func TestV121(t *testing.T) {
+	s := toySuite(t)
+	g := newGroup(t, s, 1)
+	leaf, _ := g.newLeaf(proto.LeafNodeSourceKeyPackage)
+	leaf.Capabilities.Extensions = []proto.ExtensionType{9, 3, 7}
+	leaf.Extensions = proto.Extensions{{Type: 9, Data: []byte{1}}, {Type: 3}, {Type: 7}}
+	received := leaf.Append(nil)
+	decoded, err := proto.DecodeLeafNode(received)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := FromNodes(s, []proto.Node{{Leaf: decoded}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make([]byte, s.Params().Nh)
+	s.Hash(want, append([]byte{1, 0, 0, 0, 0, 1}, received...)) // RFC 9420 §7.8
+	if !bytes.Equal(tree.TreeHash(), want) {
+		t.Error("the tree hash is not over the received bytes")
 	}
 }
