@@ -29,13 +29,13 @@ func TestAllocations(t *testing.T) {
 	plaintext := make([]byte, centre.size)
 	dst := make([]byte, 0, centre.capacity())
 	msgs := make([][]byte, 0, 2*window+8)
-	send := func() {
+	create := func() {
 		msg, err := p.alice.AppendMessage(ctx, make([]byte, 0, centre.capacity()), plaintext, mls.MessageOptions{})
 		must(t, err)
 		msgs = append(msgs, msg)
 	}
 	for range cap(msgs) {
-		send()
+		create()
 	}
 	next := 0
 	take := func() []byte { next++; return msgs[next-1] }
@@ -61,11 +61,21 @@ func TestAllocations(t *testing.T) {
 		}
 	})
 	// A lease of 100 was taken for the messages above: there are enough left.
-	check("AppendMessage", allocsPerMessage, func() {
+	send := func() {
 		if _, err := p.alice.AppendMessage(ctx, dst, plaintext, mls.MessageOptions{}); err != nil {
 			t.Fatal(err)
 		}
-	})
+	}
+	check("AppendMessage", allocsPerMessage, send)
+
+	// A lease of 1, the default: each message has a batch of its own.
+	cfg := config(centre.suite)
+	cfg.LeaseSize = 1
+	strict, err := mls.LoadGroup(ctx, p.provider, p.alice.ID(), mls.Signers(p.signer), cfg)
+	must(t, err)
+	p.alice = strict
+	send()
+	check("AppendMessage with a lease of 1", allocsPerMessage, send)
 }
 
 // TestLargeMessage bounds what sending 1 MiB into a new slice allocates: little

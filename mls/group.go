@@ -24,7 +24,8 @@ type Group struct {
 	cfg     config
 	signers SignerSource
 
-	w chan struct{} // one slot: who holds it may Apply
+	w         chan struct{} // one slot: who holds it may Apply
+	refilling refilling
 
 	mu          sync.Mutex
 	head        head

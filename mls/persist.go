@@ -3,6 +3,7 @@ package mls
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 
 	"github.com/hardmls/hardmls/internal/proto"
@@ -23,7 +24,14 @@ func (g *Group) epochKey(k provider.Kind, epoch uint64, id []byte) provider.Key 
 }
 
 func ratchetKey(group []byte, epoch uint64, leaf treemath.LeafIndex, typ secrettree.Type) provider.Key {
-	return provider.Key{Group: group, Epoch: epoch + 1, Kind: kindRatchet, ID: append([]byte{byte(typ)}, id32(uint32(leaf))...)}
+	return provider.Key{Group: group, Epoch: epoch + 1, Kind: kindRatchet, ID: appendRatchetID(nil, leaf, typ)}
+}
+
+// ratchetIDLen is the length of a ratchet record's ID: type and leaf index.
+const ratchetIDLen = 5
+
+func appendRatchetID(b []byte, leaf treemath.LeafIndex, typ secrettree.Type) []byte {
+	return binary.BigEndian.AppendUint32(append(b, byte(typ)), uint32(leaf))
 }
 
 // planMerge returns the batch that makes st the current epoch, but for the head

@@ -176,16 +176,51 @@ func (g *Group) refill(ctx context.Context) error {
 		g.mu.Unlock() // another send refilled it
 		return nil
 	}
-	b := new(provider.Batch)
 	ahead := m.inflight + uint32(g.cfg.LeaseSize)
 	if err == nil {
-		err = g.putAhead(b, m, secrettree.Application, ahead)
+		err = g.refilling.prepare(g.id, m, next, ahead)
 	}
 	g.mu.Unlock()
+	defer g.refilling.wipe()
 	if err != nil {
 		return public(err)
 	}
-	return g.apply(ctx, b, func() { m.leased = next + ahead })
+	return g.apply(ctx, &g.refilling.batch, g.refilling.done)
+}
+
+// refilling is the scratch of refill, which with a lease of 1 runs for each
+// message: it allocates nothing after its first use. The writer slot guards it.
+type refilling struct {
+	batch  provider.Batch
+	put    [1]provider.Record
+	id     [ratchetIDLen]byte
+	value  []byte
+	m      *messages
+	leased uint32
+	done   func() // what is done under Group.mu once the batch is durable
+}
+
+// prepare fills the batch with the own ratchet of m as it is ahead generations
+// behind next. Group.mu is held.
+func (r *refilling) prepare(group []byte, m *messages, next, ahead uint32) (err error) {
+	if r.done == nil {
+		r.done = func() { r.m.leased = r.leased }
+	}
+	if r.value, err = m.secrets.AppendAhead(r.value[:0], m.own, secrettree.Application, ahead); err != nil {
+		return err
+	}
+	r.m, r.leased = m, next+ahead
+	k := provider.Key{Group: group, Epoch: m.number + 1, Kind: kindRatchet,
+		ID: appendRatchetID(r.id[:0], m.own, secrettree.Application)}
+	r.put[0] = provider.Record{Key: k, Value: r.value}
+	r.batch = provider.Batch{Put: r.put[:]}
+	return nil
+}
+
+// wipe forgets the secret of the record, and the epoch.
+func (r *refilling) wipe() {
+	clear(r.value[:cap(r.value)])
+	r.m = nil
 }
 
 // putAhead adds to b the own ratchet's record with its head n generations

@@ -103,11 +103,12 @@ func (t *Tree) AppendAhead(dst []byte, leaf treemath.LeafIndex, typ Type, n uint
 		return dst, err
 	}
 	id := ratchetID{leaf, typ}
-	var ahead ratchet
+	ahead := &t.ahead
 	defer ahead.erase()
+	ahead.head = 0
 	if r := t.ratchets[id]; r != nil {
 		ahead.head, ahead.secret = r.head, r.secret
-		ahead.kept = slices.Clone(r.kept)
+		ahead.kept = append(ahead.kept, r.kept...)
 	} else if err := t.root(ahead.secret[:t.params.Nh], id); err != nil {
 		return dst, err
 	}
@@ -119,7 +120,7 @@ func (t *Tree) AppendAhead(dst []byte, leaf treemath.LeafIndex, typ Type, n uint
 		s.next(&t.label, nil, nil, ahead.secret[:t.params.Nh], ahead.head)
 		ahead.head++
 	}
-	return t.appendRatchet(dst, &ahead), nil
+	return t.appendRatchet(dst, ahead), nil
 }
 
 // Restore builds a tree from its records. They may be damaged: what does not fit

@@ -71,6 +71,7 @@ type Tree struct {
 	leaves uint32
 	limits Limits
 	label  labels.Scratch
+	ahead  ratchet // scratch of AppendAhead
 
 	nodes    map[treemath.NodeIndex]*secret.Secret // whose children were not derived
 	ratchets map[ratchetID]*ratchet
