@@ -58,6 +58,7 @@ const (
 	DefaultPastEpochs     = 3
 	DefaultResumptionPSKs = 3
 	DefaultMaxMessage     = 16 << 20
+	DefaultMaxReceive     = 64 << 20
 	DefaultMaxProposals   = 10_000
 	DefaultLeaseSize      = 1
 	DefaultLifetime       = 90 * 24 * time.Hour
@@ -95,6 +96,8 @@ type Config struct {
 	OutOfOrder, Forward int
 	// MaxMessage is the longest plaintext that is sent, in bytes.
 	MaxMessage int
+	// MaxReceive is the longest message that Process looks at, in bytes.
+	MaxReceive int
 	// MaxProposals bounds the proposals stored in one epoch.
 	MaxProposals int
 	// LeaseSize is how many generations are reserved on disk at once;
@@ -179,10 +182,11 @@ func (c Config) resolve() (config, error) {
 	limit(&c.ResumptionPSKs, DefaultResumptionPSKs, none)
 	limit(&c.OutOfOrder, DefaultOutOfOrder, maxGeneration)
 	limit(&c.Forward, DefaultForward, maxGeneration)
-	if c.MaxMessage == KeepNone || c.MaxProposals == KeepNone || c.LeaseSize == KeepNone || c.Forward == KeepNone {
+	if c.MaxMessage == KeepNone || c.MaxReceive == KeepNone || c.MaxProposals == KeepNone || c.LeaseSize == KeepNone || c.Forward == KeepNone {
 		return config{}, errors.New("mls: Config: KeepNone is for what is kept")
 	}
 	limit(&c.MaxMessage, DefaultMaxMessage, none)
+	limit(&c.MaxReceive, DefaultMaxReceive, none)
 	limit(&c.MaxProposals, DefaultMaxProposals, none)
 	limit(&c.LeaseSize, DefaultLeaseSize, DefaultLeaseSize)
 	if c.LeaseSize > max(1, c.Forward/10) {

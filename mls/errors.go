@@ -53,7 +53,7 @@ var (
 	// by it; nothing about it is authenticated.
 	ErrOwnMessage = errors.New("mls: own message")
 	// ErrMessageTooLong: the plaintext exceeds Config.MaxMessage or the
-	// format. No key was spent.
+	// format, or a received message Config.MaxReceive. No key was spent.
 	ErrMessageTooLong = errors.New("mls: message too long")
 	// ErrNoKeyPackage: no stored key package fits the Welcome.
 	ErrNoKeyPackage = errors.New("mls: no stored key package fits the welcome")

@@ -93,6 +93,9 @@ func (g *Group) Begin(msg []byte) (*Incoming, error) {
 }
 
 func (g *Group) beginIncoming(msg []byte) (*Incoming, error) {
+	if len(msg) > g.cfg.MaxReceive {
+		return nil, ErrMessageTooLong
+	}
 	in := &Incoming{g: g, msg: msg}
 	if g.isOwnPending(msg) {
 		in.done = &OwnPendingCommit{}
@@ -155,6 +158,14 @@ func (g *Group) isOwnPending(msg []byte) bool {
 // beginPublic takes in a PublicMessage: it decodes it and checks what needs no
 // key.
 func (g *Group) beginPublic(in *Incoming) error {
+	// Who is no member must not make this client decode much.
+	h, err := proto.DecodeHeader(in.msg)
+	if err != nil {
+		return err
+	}
+	if h.WireFormat == proto.WireFormatPublicMessage && string(h.GroupID) != string(g.id) {
+		return check.Errorf(check.V070, "message of another group")
+	}
 	m, err := proto.DecodeMLSMessage(clone(in.msg))
 	if err != nil {
 		return err
@@ -170,9 +181,6 @@ func (g *Group) beginPublic(in *Incoming) error {
 	defer g.mu.Unlock()
 	if err := g.check(); err != nil {
 		return err
-	}
-	if string(c.GroupID) != string(g.id) {
-		return check.Errorf(check.V070, "message of another group")
 	}
 	if c.Epoch != g.head.epoch {
 		if c.ContentType == proto.ContentTypeCommit && g.merged(g.hash(in.msg)) {

@@ -41,7 +41,7 @@ func (c *Commit) Append(b []byte) []byte {
 
 // Decode reads a commit.
 func (c *Commit) Decode(r *wire.Reader) {
-	c.Proposals = decodeList(r, 2, func(r *wire.Reader, p *ProposalOrRef) { p.Decode(r) })
+	c.Proposals = decodeList(r, maxProposals, 2, func(r *wire.Reader, p *ProposalOrRef) { p.Decode(r) })
 	if r.Optional() {
 		c.Path = new(UpdatePath)
 		c.Path.Decode(r)
@@ -59,7 +59,7 @@ func (p *UpdatePath) Append(b []byte) []byte {
 // Decode reads an update path.
 func (p *UpdatePath) Decode(r *wire.Reader) {
 	p.LeafNode.Decode(r)
-	p.Nodes = decodeList(r, 2, func(r *wire.Reader, n *UpdatePathNode) { n.Decode(r) })
+	p.Nodes = decodeList(r, maxPathNodes, 2, func(r *wire.Reader, n *UpdatePathNode) { n.Decode(r) })
 }
 
 // DecodeUpdatePath decodes an update path.
@@ -74,7 +74,7 @@ func (n *UpdatePathNode) Append(b []byte) []byte {
 // Decode reads a node of an update path.
 func (n *UpdatePathNode) Decode(r *wire.Reader) {
 	n.EncryptionKey = r.Opaque()
-	n.EncryptedPathSecret = decodeList(r, 2, func(r *wire.Reader, c *HPKECiphertext) { c.Decode(r) })
+	n.EncryptedPathSecret = decodeList(r, maxMembers, 2, func(r *wire.Reader, c *HPKECiphertext) { c.Decode(r) })
 }
 
 // Append appends the encoding, RFC 9420 §5.1.3.

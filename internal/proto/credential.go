@@ -22,7 +22,7 @@ func (c *Credential) Decode(r *wire.Reader) {
 	case CredentialTypeBasic:
 		c.Identity = r.Opaque()
 	case CredentialTypeX509:
-		c.Certificates = decodeList(r, 1, func(r *wire.Reader, e *[]byte) { *e = r.Opaque() })
+		c.Certificates = decodeList(r, maxCertificates, 1, func(r *wire.Reader, e *[]byte) { *e = r.Opaque() })
 	default:
 		r.Fail(check.As(check.V029, check.ClassUnsupported, "credential type %d", c.Type))
 	}

@@ -18,7 +18,7 @@ func (es Extensions) Append(b []byte) []byte {
 
 // Decode reads an extension list and refuses two of one type, V020.
 func (es *Extensions) Decode(r *wire.Reader) {
-	*es = decodeList(r, 3, func(r *wire.Reader, e *Extension) {
+	*es = decodeList(r, maxExtensions, 3, func(r *wire.Reader, e *Extension) {
 		e.Type = ExtensionType(r.Uint16())
 		e.Data = r.Opaque()
 	})
@@ -177,7 +177,7 @@ func DecodeExternalPub(data []byte) ([]byte, error) {
 // DecodeExternalSenders decodes the content of an external_senders extension.
 func DecodeExternalSenders(data []byte) ([]ExternalSender, error) {
 	r := wire.NewReader(data)
-	list := decodeList(&r, 4, func(r *wire.Reader, e *ExternalSender) { e.Decode(r) })
+	list := decodeList(&r, maxSenders, 4, func(r *wire.Reader, e *ExternalSender) { e.Decode(r) })
 	if err := r.Done(); err != nil {
 		return nil, inExtension(err)
 	}

@@ -93,3 +93,23 @@ func (m *MLSMessage) Decode(r *wire.Reader) {
 
 // DecodeMLSMessage decodes an MLSMessage.
 func DecodeMLSMessage(b []byte) (*MLSMessage, error) { return decodeAll(b, (*MLSMessage).Decode) }
+
+// A Header is what routes a PublicMessage or PrivateMessage.
+type Header struct {
+	WireFormat WireFormat
+	GroupID    []byte
+	Epoch      uint64
+}
+
+// DecodeHeader reads the header of an MLSMessage of either format without
+// allocating, and nothing behind it. For other formats GroupID is nil.
+func DecodeHeader(b []byte) (Header, error) {
+	r := wire.NewReader(b)
+	decodeVersion(&r)
+	h := Header{WireFormat: WireFormat(r.Uint16())}
+	if h.WireFormat == WireFormatPublicMessage || h.WireFormat == WireFormatPrivateMessage {
+		h.GroupID = r.Opaque()
+		h.Epoch = r.Uint64()
+	}
+	return h, r.Err()
+}

@@ -22,7 +22,7 @@ func (p *ParentNode) Append(b []byte) []byte {
 func (p *ParentNode) Decode(r *wire.Reader) {
 	p.EncryptionKey = r.Opaque()
 	p.ParentHash = r.Opaque()
-	p.UnmergedLeaves = decodeList(r, 4, func(r *wire.Reader, e *treemath.LeafIndex) { *e = decodeLeafIndex(r) })
+	p.UnmergedLeaves = decodeList(r, maxMembers, 4, func(r *wire.Reader, e *treemath.LeafIndex) { *e = decodeLeafIndex(r) })
 	for i := 1; i < len(p.UnmergedLeaves); i++ {
 		if p.UnmergedLeaves[i-1] >= p.UnmergedLeaves[i] {
 			r.Fail(check.Errorf(check.V014, "unmerged leaves are not strictly increasing"))
@@ -90,7 +90,7 @@ func AppendRatchetTree(b []byte, nodes []Node) []byte {
 func DecodeRatchetTree(b []byte) ([]Node, error) {
 	r := wire.NewReader(b)
 	i := 0
-	nodes := decodeList(&r, 1, func(r *wire.Reader, n *Node) {
+	nodes := decodeList(&r, maxNodes, 1, func(r *wire.Reader, n *Node) {
 		n.Decode(r)
 		if n.Leaf != nil && i%2 == 1 || n.Parent != nil && i%2 == 0 {
 			r.Fail(check.Errorf(check.V015, "node %d is of the wrong type", i))
@@ -102,9 +102,6 @@ func DecodeRatchetTree(b []byte) ([]Node, error) {
 	}
 	if len(nodes) == 0 || nodes[len(nodes)-1] == (Node{}) {
 		return nil, check.Errorf(check.V016, "ratchet tree is empty or ends with a blank node")
-	}
-	if len(nodes) > 2*treemath.MaxLeaves-1 {
-		return nil, check.Errorf(check.V013, "ratchet tree of %d nodes", len(nodes))
 	}
 	return nodes, nil
 }

@@ -4,22 +4,36 @@ import (
 	"encoding/binary"
 
 	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/treemath"
 	"github.com/hardmls/hardmls/internal/wire"
 )
 
-// MaxElements bounds the elements of any one list (V013): more than any honest
-// structure holds, the nodes of the largest ratchet tree among them.
-const MaxElements = 1 << 25
+// Bounds of lists (V013): more than any honest structure holds. A structure in
+// memory is larger than its shortest encoding, so they bound what a message makes
+// its receiver allocate.
+const (
+	maxMembers      = treemath.MaxLeaves // per list with one element a member
+	maxNodes        = 2*treemath.MaxLeaves - 1
+	maxProposals    = 1 << 16
+	maxPathNodes    = 32
+	maxExtensions   = 1 << 10
+	maxCapabilities = 1 << 12 // per list of one kind
+	maxCertificates = 1 << 6
+	maxSenders      = 1 << 12
+	maxPSKs         = 1 << 12
+)
 
-// decodeList reads a vector of elements that take at least min bytes each. What
-// it allocates is bounded by the bytes that are there, not by what they announce.
-func decodeList[T any](r *wire.Reader, min int, decode func(r *wire.Reader, e *T)) []T {
+// decodeList reads a vector of at most limit elements that take at least min bytes
+// each. What it allocates is bounded by the bytes that are there, not by what they
+// announce.
+func decodeList[T any](r *wire.Reader, limit, min int, decode func(r *wire.Reader, e *T)) []T {
 	v := r.Vector()
-	if v.Len()/min > MaxElements {
-		v.Fail(check.Errorf(check.V013, "list of %d bytes", v.Len()))
-	}
 	var list []T
 	for !v.Empty() {
+		if len(list) == limit {
+			v.Fail(check.Errorf(check.V013, "list of more than %d elements", limit))
+			break
+		}
 		if len(list) == cap(list) {
 			list = growList(list, v.Len()/min+1)
 		}
@@ -56,7 +70,7 @@ func appendUint16s[T ~uint16](b []byte, list []T) []byte {
 }
 
 func decodeUint16s[T ~uint16](r *wire.Reader) []T {
-	return decodeList(r, 2, func(r *wire.Reader, e *T) { *e = T(r.Uint16()) })
+	return decodeList(r, maxCapabilities, 2, func(r *wire.Reader, e *T) { *e = T(r.Uint16()) })
 }
 
 // appendOptional writes the presence octet of an optional value.

@@ -17,7 +17,7 @@ func (w *Welcome) Append(b []byte) []byte {
 // Decode reads a welcome.
 func (w *Welcome) Decode(r *wire.Reader) {
 	w.CipherSuite = provider.CipherSuite(r.Uint16())
-	w.Secrets = decodeList(r, 3, func(r *wire.Reader, s *EncryptedGroupSecrets) { s.Decode(r) })
+	w.Secrets = decodeList(r, maxMembers, 3, func(r *wire.Reader, s *EncryptedGroupSecrets) { s.Decode(r) })
 	w.EncryptedGroupInfo = r.Opaque()
 }
 
@@ -48,7 +48,7 @@ func (g *GroupSecrets) Decode(r *wire.Reader) {
 	if r.Optional() {
 		g.PathSecret = r.Opaque()
 	}
-	g.PSKs = decodeList(r, 2, func(r *wire.Reader, p *PreSharedKeyID) { p.Decode(r) })
+	g.PSKs = decodeList(r, maxPSKs, 3, func(r *wire.Reader, p *PreSharedKeyID) { p.Decode(r) })
 }
 
 // DecodeGroupSecrets decodes group secrets. On error nothing of b is referred to.
