@@ -2,6 +2,7 @@ package mls
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/hardmls/hardmls/internal/check"
@@ -245,19 +246,30 @@ func (x *ExternalJoin) Merge(ctx context.Context) (*Group, error) {
 	if x.used {
 		return nil, ErrStagedUsed
 	}
-	version, err := x.g.store.Version(ctx, x.g.id)
+	g := x.g
+	version, err := g.store.Version(ctx, g.id)
 	if err != nil {
 		return nil, storageError("version", err)
 	}
 	b := &provider.Batch{Expect: version}
+	var spent []provider.KeyRef
 	if version != 0 {
-		b.Drop = append(b.Drop, provider.Key{Group: x.g.id})
+		// A damaged old group must not keep its member from coming back: then
+		// its keys stay where they are.
+		var damaged *RecordError
+		if spent, err = g.storedKeys(ctx); err != nil && !errors.As(err, &damaged) {
+			return nil, err
+		}
+		b.Drop = append(b.Drop, provider.Key{Group: g.id})
+		g.bury(b, spent)
 	}
-	if err := x.g.begin(ctx, x.e, b); err != nil {
+	if err := g.begin(ctx, x.e, b); err != nil {
 		return nil, err
 	}
 	x.used = true
-	return x.g, nil
+	g.spentKeys = append(g.spentKeys, spent...)
+	g.sweepSpent(ctx)
+	return g, nil
 }
 
 // Discard forgets the join and its keys.

@@ -207,6 +207,57 @@ func (g *Group) bury(b *provider.Batch, refs []provider.KeyRef) {
 	}
 }
 
+// storedKeys returns the references of private keys that the store's records of
+// the group name: the own leaf's, those of own Updates, the pending commit's.
+func (g *Group) storedKeys(ctx context.Context) ([]provider.KeyRef, error) {
+	h, err := loadHead(ctx, g.store, g.id)
+	if err != nil || h.phase == evicted {
+		return nil, err
+	}
+	var refs []provider.KeyRef
+	add := func(value []byte) error {
+		var rec epochRecord
+		if err := rec.decode(value); err != nil {
+			return &RecordError{"epoch", err}
+		}
+		refs = append(refs, provider.KeyRef(rec.leafRef).Clone())
+		return nil
+	}
+	v, err := getRecord(ctx, g.store, g.epochKey(kindEpoch, h.epoch, nil))
+	if err == nil {
+		err = add(v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for rec, err := range g.store.Scan(ctx, g.epochKey(kindOwnUpdate, h.epoch, nil)) {
+		if err != nil {
+			return nil, storageError("scan", err)
+		}
+		r, err := openRecord(rec.Value)
+		if err != nil {
+			return nil, &RecordError{"own update", err}
+		}
+		refs = append(refs, provider.KeyRef(clone(r.Opaque())))
+	}
+	if v, err = getRecord(ctx, g.store, g.key(kindPending, nil)); v == nil || err != nil {
+		return refs, err
+	}
+	var pending pendingRecord
+	if err := pending.decode(v); err != nil {
+		return nil, &RecordError{"pending commit", err}
+	}
+	batch, err := decodeBatch(pending.batch)
+	if err != nil {
+		return nil, &RecordError{"pending commit", err}
+	}
+	next := overlay{g.store, batch}
+	if v, err = getRecord(ctx, &next, g.epochKey(kindEpoch, h.epoch+1, nil)); err != nil {
+		return nil, err
+	}
+	return refs, add(v)
+}
+
 // sameRef compares references, which are secrets where they are the key itself.
 func sameRef(a, b provider.KeyRef) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
