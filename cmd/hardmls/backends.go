@@ -22,38 +22,48 @@ func backendsCommand(t *terminal) *cobra.Command {
 		Short: "Show what was chosen for each primitive, why, and how fast it is here",
 		Long: `Shows the machine, what each primitive is done with and why, whether its known
 answer came out right, and how fast it is. HARDMLS_PROVIDER restricts the choice.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runBackends(cmd.Context(), t) },
 	}
 }
 
 // backendsResult is what backends shows, for --json.
 type backendsResult struct {
-	OS, Arch string
-	CPUs     int
-	Features []string // of the CPU, those that cryptography may use
-	Go       string
-	Backend  string
-	Choices  []choiceRow
-	Notes    []string
-	AEAD     []aeadRow
-	Suites   []suiteRow
+	OS       string      `json:"os"`
+	Arch     string      `json:"arch"`
+	CPUs     int         `json:"cpus"`
+	Features []string    `json:"cpu_features"` // those that cryptography may use
+	Go       string      `json:"go"`
+	Backend  string      `json:"backend"`
+	Choices  []choiceRow `json:"choices"`
+	Notes    []string    `json:"notes"`
+	AEAD     []aeadRow   `json:"aead"`
+	Suites   []suiteRow  `json:"suites"`
 }
 
-type choiceRow struct{ Primitive, Impl, Reason, Skipped, SelfTest string }
+type choiceRow struct {
+	Primitive string `json:"primitive"`
+	Impl      string `json:"implementation"`
+	Reason    string `json:"reason,omitempty"`
+	Skipped   string `json:"skipped,omitempty"`
+	SelfTest  string `json:"self_test"`
+}
 
 type aeadRow struct {
-	AEAD           string
-	Size           int
-	SealNS, OpenNS int64
-	SealMBps       float64
+	AEAD     string  `json:"aead"`
+	Size     int     `json:"bytes"`
+	SealNS   int64   `json:"seal_ns"`
+	OpenNS   int64   `json:"open_ns"`
+	SealMBps float64 `json:"seal_mb_per_second"`
 }
 
 type suiteRow struct {
-	Suite                  uint16
-	Name                   string
-	SignUS, VerifyUS       float64
-	HPKESealUS, HPKEOpenUS float64
+	Suite      uint16  `json:"suite"`
+	Name       string  `json:"name"`
+	SignUS     float64 `json:"sign_us"`
+	VerifyUS   float64 `json:"verify_us"`
+	HPKESealUS float64 `json:"hpke_seal_us"`
+	HPKEOpenUS float64 `json:"hpke_open_us"`
 }
 
 func runBackends(ctx context.Context, t *terminal) error {
@@ -220,7 +230,7 @@ func printBackends(t *terminal, res *backendsResult) {
 	fmt.Fprintln(t.out)
 	rows = [][]string{{"AEAD, a fresh key each", "bytes", "seal ns", "open ns", "seal MB/s"}}
 	for _, a := range res.AEAD {
-		rows = append(rows, []string{a.AEAD, thousands(int64(a.Size)), thousands(a.SealNS), thousands(a.OpenNS), fmt.Sprintf("%.0f", a.SealMBps)})
+		rows = append(rows, []string{a.AEAD, thousands(int64(a.Size)), thousands(a.SealNS), thousands(a.OpenNS), thousands(int64(a.SealMBps))})
 	}
 	t.table(rows, 1, 2, 3, 4)
 	fmt.Fprintln(t.out)

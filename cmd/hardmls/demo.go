@@ -258,8 +258,8 @@ func (d *demo) crashBob(ctx context.Context) error {
 		return err
 	}
 	d.result.Lost = d.queue.len(d.bob.name)
-	d.line("bob", "saved, dropped from memory and reloaded with %d messages waiting: epoch %d, %d lost",
-		waiting-half, d.bob.group.Epoch(), d.result.Lost)
+	d.line("bob", "saved, dropped from memory and reloaded with %s waiting: epoch %d, %d lost",
+		plural(waiting-half, "message"), d.bob.group.Epoch(), d.result.Lost)
 	return nil
 }
 

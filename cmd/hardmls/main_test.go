@@ -53,7 +53,7 @@ func TestDemoJSON(t *testing.T) {
 
 func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{{"nonsense"}, {"--nonsense"}, {"demo", "--nonsense"}, {"vectors", "extra", "words"}} {
-		if out, errs, code := hardmls(t, args...); code == 0 || out != "" || !strings.HasPrefix(errs, "hardmls: ") {
+		if out, errs, code := hardmls(t, args...); code != exitUsage || out != "" || !strings.HasPrefix(errs, "hardmls: ") {
 			t.Errorf("%v: exit %d, %q, %q", args, code, out, errs)
 		}
 	}
@@ -66,6 +66,9 @@ func TestUsageErrors(t *testing.T) {
 func TestVectorsNeedAll(t *testing.T) {
 	if _, errs, code := hardmls(t, "vectors", "--dir", filepath.Join(t.TempDir(), "nowhere")); code != exitError || !strings.Contains(errs, "make vectors") {
 		t.Errorf("missing folder: exit %d: %s", code, errs)
+	}
+	if _, errs, code := hardmls(t, "vectors", "--dir", t.TempDir()); code != exitError || !strings.Contains(errs, "make vectors") {
+		t.Errorf("empty folder: exit %d: %s", code, errs)
 	}
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "mls"), 0o700); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -34,7 +35,7 @@ HARDMLS_VECTORS, ../shared/vectors, testvectors/official.
 
 Exit code 1 if a case fails, if a file is missing or has another number of cases
 than it should, or if nothing ran.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runVectors(cmd.Context(), t, dir) },
 	}
 	c.Flags().StringVar(&dir, "dir", "", "folder of the vectors")
@@ -77,6 +78,12 @@ func runVectors(ctx context.Context, t *terminal, dir string) error {
 		Store:        func() provider.Storage { return mem.New() },
 	}
 	files := conformance.Files()
+	if !slices.ContainsFunc(files, func(f conformance.File) bool {
+		_, err := os.Stat(filepath.Join(dir, f.Folder, f.Name))
+		return err == nil
+	}) {
+		return fmt.Errorf("no test vectors: %s has no file of them in mls/ or wycheproof/\nrun 'make vectors', or name another folder with --dir", dir)
+	}
 	rows := make([]vectorsRow, len(files))
 	bar := newBar(t, files)
 	for i := range files {
@@ -204,7 +211,7 @@ func printVectors(t *terminal, rows []vectorsRow, sum *vectorsRow) {
 		}
 	}
 	if sum.Passed > 0 {
-		fmt.Fprintf(t.out, "%s every vector passes\n", t.green("✓"))
+		fmt.Fprintf(t.out, "%s every vector that applies passes\n", t.green("✓"))
 	}
 }
 

@@ -62,11 +62,19 @@ func (c *wycheproofCase) valid() bool { return c.Result == "valid" }
 func (c *wycheproofCase) verdict(err error) error {
 	switch {
 	case c.valid() && err != nil:
-		return fmt.Errorf("valid (%s), but refused: %w", c.Comment, err)
+		return fmt.Errorf("valid%s, but refused: %w", c.comment(), err)
 	case !c.valid() && err == nil:
-		return fmt.Errorf("%s (%s), but accepted", c.Result, c.Comment)
+		return fmt.Errorf("%s%s, but accepted", c.Result, c.comment())
 	}
 	return nil
+}
+
+// comment is what the file says about the case, in parentheses.
+func (c *wycheproofCase) comment() string {
+	if c.Comment == "" {
+		return ""
+	}
+	return " (" + c.Comment + ")"
 }
 
 // eachWycheproof runs f on every case, with the first of the suites whose sizes the
