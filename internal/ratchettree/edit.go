@@ -13,6 +13,7 @@ type Edit struct {
 	t      Tree
 	copied []bool                         // chunks that are the edit's own
 	fresh  map[*proto.ParentNode]struct{} // parents that are the edit's own
+	hasher hasher
 }
 
 // Edit begins the next tree.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/provider"
 )
 
 // hash returns the tree hash of x, RFC 9420 §7.8, computing what is missing below.
@@ -17,43 +18,49 @@ func (e *Edit) hash(x treemath.NodeIndex) []byte {
 		left, right = e.hash(treemath.Left(x)), e.hash(treemath.Right(x))
 	}
 	s := e.own(x)
-	s.hash = e.t.hashNode(x, s.leaf, s.parent, left, right)
+	s.hash = e.hasher.node(e.t.suite, x, s.leaf, s.parent, left, right)
 	return s.hash
 }
 
-// hashNode hashes one node over the hashes of its children.
-func (t *Tree) hashNode(x treemath.NodeIndex, leaf *proto.LeafNode, parent *proto.ParentNode, left, right []byte) []byte {
-	var buf [512]byte
-	in := buf[:0]
+// hasher holds the input of one hash at a time. What is given to a suite lives on
+// the heap, so a buffer for each node would cost more than its hash.
+type hasher struct{ in []byte }
+
+// node hashes one node over the hashes of its children.
+func (h *hasher) node(s provider.Suite, x treemath.NodeIndex, leaf *proto.LeafNode, parent *proto.ParentNode, left, right []byte) []byte {
 	if x.IsLeaf() {
-		in = proto.AppendLeafNodeHashInput(in, x.Leaf(), leaf)
+		h.in = proto.AppendLeafNodeHashInput(h.in[:0], x.Leaf(), leaf)
 	} else {
-		in = proto.AppendParentNodeHashInput(in, parent, left, right)
+		h.in = proto.AppendParentNodeHashInput(h.in[:0], parent, left, right)
 	}
-	out := make([]byte, t.suite.Params().Nh)
-	t.suite.Hash(out, in)
+	return h.sum(s)
+}
+
+func (h *hasher) sum(s provider.Suite) []byte {
+	out := make([]byte, s.Params().Nh)
+	s.Hash(out, h.in)
 	return out
 }
 
 // hashWithout returns the tree hash of x as if the given leaves were blank and
 // in no list of unmerged leaves: the original tree hash of RFC 9420 §7.9. The
 // leaves are sorted. Where none is below x, that is the cached hash.
-func (t *Tree) hashWithout(x treemath.NodeIndex, leaves []treemath.LeafIndex) []byte {
+func (t *Tree) hashWithout(h *hasher, x treemath.NodeIndex, leaves []treemath.LeafIndex) []byte {
 	leaves = below(leaves, x)
 	if len(leaves) == 0 {
 		return t.slot(x).hash
 	}
 	if x.IsLeaf() {
-		return t.hashNode(x, nil, nil, nil, nil)
+		return h.node(t.suite, x, nil, nil, nil, nil)
 	}
-	left, right := t.hashWithout(treemath.Left(x), leaves), t.hashWithout(treemath.Right(x), leaves)
+	left, right := t.hashWithout(h, treemath.Left(x), leaves), t.hashWithout(h, treemath.Right(x), leaves)
 	parent := t.slot(x).parent
 	if parent != nil {
 		c := *parent
 		c.UnmergedLeaves = difference(parent.UnmergedLeaves, leaves)
 		parent = &c
 	}
-	return t.hashNode(x, nil, parent, left, right)
+	return h.node(t.suite, x, nil, parent, left, right)
 }
 
 // below returns the part of sorted leaves that is below x.
@@ -85,8 +92,7 @@ func difference(a, b []treemath.LeafIndex) []treemath.LeafIndex {
 }
 
 // parentHash hashes ParentHashInput, RFC 9420 §7.9.
-func (t *Tree) parentHash(p *proto.ParentNode, originalSiblingTreeHash []byte) []byte {
-	out := make([]byte, t.suite.Params().Nh)
-	t.suite.Hash(out, proto.AppendParentHashInput(nil, p.EncryptionKey, p.ParentHash, originalSiblingTreeHash))
-	return out
+func (h *hasher) parentHash(s provider.Suite, p *proto.ParentNode, originalSiblingTreeHash []byte) []byte {
+	h.in = proto.AppendParentHashInput(h.in[:0], p.EncryptionKey, p.ParentHash, originalSiblingTreeHash)
+	return h.sum(s)
 }

@@ -205,7 +205,7 @@ func TestV123(t *testing.T) {
 	if err := g.tree.VerifyParentHashes(); err != nil {
 		t.Fatal(err)
 	}
-	now := g.tree.parentHash(root, g.tree.NodeHash(11))
+	now := new(hasher).parentHash(g.suite, root, g.tree.NodeHash(11))
 	nodes := deepNodes(g.tree)
 	nodes[3].Parent.ParentHash = now // with the sibling as it is today
 	tree, err := FromNodes(g.suite, nodes)

@@ -100,7 +100,8 @@ func (e *Edit) setParents(sender treemath.LeafIndex, nodes []treemath.NodeIndex,
 	var hash []byte
 	for i := len(nodes) - 1; i >= 0; i-- {
 		parents[i].ParentHash = hash
-		hash = e.t.parentHash(parents[i], e.hash(copathChild(nodes[i], sender)))
+		sibling := e.hash(copathChild(nodes[i], sender))
+		hash = e.hasher.parentHash(e.t.suite, parents[i], sibling)
 	}
 	for i, x := range nodes {
 		e.set(x, nil, parents[i])

@@ -75,6 +75,9 @@ func FromNodes(s provider.Suite, nodes []proto.Node) (*Tree, error) {
 	}
 	t.encKeys, t.sigKeys = newKeyIndex(), newKeyIndex()
 	e := t.Edit()
+	for i := range e.copied { // nobody else has these chunks
+		e.copied[i] = true
+	}
 	for i, n := range nodes {
 		x := treemath.NodeIndex(i)
 		if n.Leaf != nil && !x.IsLeaf() || n.Parent != nil && x.IsLeaf() {

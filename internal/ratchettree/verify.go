@@ -105,6 +105,7 @@ func (t *Tree) VerifyUniqueKeys() error {
 // a leaf, or a parent with a link of its own, so each chain ends at a leaf.
 func (t *Tree) VerifyParentHashes() error {
 	var buf []treemath.NodeIndex
+	var h hasher
 	for x := treemath.NodeIndex(1); uint32(x) < treemath.Width(t.leaves); x += 2 {
 		p := t.slot(x).parent
 		if p == nil {
@@ -119,7 +120,7 @@ func (t *Tree) VerifyParentHashes() error {
 				continue
 			}
 			hash, ok := t.storedParentHash(d)
-			if ok && bytes.Equal(hash, t.parentHash(p, t.hashWithout(c[1], p.UnmergedLeaves))) {
+			if ok && bytes.Equal(hash, h.parentHash(t.suite, p, t.hashWithout(&h, c[1], p.UnmergedLeaves))) {
 				links++
 			}
 		}
