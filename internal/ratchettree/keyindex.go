@@ -2,97 +2,147 @@ package ratchettree
 
 import (
 	"hash/maphash"
-	"maps"
+	"slices"
+	"sync/atomic"
 )
 
 // keyIndex finds the node that has a public key. It is a multiset: in the middle
-// of an edit two nodes may have one key. Versions share their base; what an edit
-// changes goes into a small delta of its own, which is folded in when it grows.
+// of an edit two nodes may have one key. It is a trie over a hash of the key, of
+// which an edit copies the nodes on the way to what it changes, so versions share
+// the rest, and no edit costs more than others.
 //
-// Keys are looked up by a hash with a seed of this process, so that nobody can
-// choose keys that collide; the few that do stand behind one another.
+// Keys are hashed with a seed of this process, so that nobody can choose keys that
+// collide; those that do stand in one bucket.
 type keyIndex struct {
-	base  map[uint64]uint32
-	delta map[uint64]uint32 // absent: see base; gone: deleted
+	root  *indexNode
+	owner uint64 // of the edit that changes this version in place; 0: none
 }
 
-// gone marks a deleted entry of a delta.
-const gone = 1<<32 - 1
-
-var keySeed = maphash.MakeSeed()
-
-func newKeyIndex() keyIndex {
-	return keyIndex{base: make(map[uint64]uint32), delta: make(map[uint64]uint32)}
+// indexNode is an inner node, which has kids, or a bucket. It may be written only
+// by the edit that made it.
+type indexNode struct {
+	owner  uint64
+	kids   *[1 << indexBits]*indexNode
+	bucket []indexEntry
 }
 
-func (k *keyIndex) get(h uint64) (v uint32, ok bool) {
-	if v, ok = k.delta[h]; ok {
-		return v, true
-	}
-	v, ok = k.base[h]
-	return v, ok
-}
+// indexEntry is a value under the hash of its key.
+type indexEntry struct{ hash, value uint32 }
+
+const (
+	indexBits  = 4  // of the hash for each level
+	bucketSize = 16 // of a bucket that is not yet split
+	hashBits   = 32 // after which there is nothing to split by
+)
+
+var (
+	keySeed    = maphash.MakeSeed()
+	indexOwner atomic.Uint64
+)
+
+func hashKey(pub []byte) uint32 { return uint32(maphash.Bytes(keySeed, pub)) }
 
 // find returns a value whose key is pub, as has says.
 func (k *keyIndex) find(pub []byte, has func(v uint32, pub []byte) bool) (uint32, bool) {
-	for h := maphash.Bytes(keySeed, pub); ; h++ {
-		v, ok := k.get(h)
-		if !ok {
-			return 0, false
-		}
-		if v != gone && has(v, pub) {
-			return v, true
+	h := hashKey(pub)
+	for _, e := range k.bucket(h) {
+		if e.hash == h && has(e.value, pub) {
+			return e.value, true
 		}
 	}
+	return 0, false
 }
 
-// edit returns a version that can be changed without changing k.
-func (k *keyIndex) edit() keyIndex {
-	return keyIndex{base: k.base, delta: maps.Clone(k.delta)}
-}
-
-// settle ends an edit: a delta that has grown is folded in here, once, and not by
-// every edit that begins with this version.
-func (k *keyIndex) settle() {
-	if len(k.delta) > 64+len(k.base)/64 {
-		*k = keyIndex{base: k.fold(), delta: make(map[uint64]uint32)}
+// bucket returns the entries among which those of hash h are.
+func (k *keyIndex) bucket(h uint32) []indexEntry {
+	n := k.root
+	for shift := 0; n != nil && n.kids != nil; shift += indexBits {
+		n = n.kids[kid(h, shift)]
 	}
+	if n == nil {
+		return nil
+	}
+	return n.bucket
 }
 
-// fold returns base and delta in one map, without deleted entries but those that
-// another one may stand behind.
-func (k *keyIndex) fold() map[uint64]uint32 {
-	base := maps.Clone(k.base)
-	maps.Copy(base, k.delta)
-	for h, v := range base {
-		if v != gone {
-			continue
-		}
-		if _, ok := base[h+1]; !ok {
-			delete(base, h)
-		}
-	}
-	return base
-}
+func kid(h uint32, shift int) uint32 { return h >> shift & (1<<indexBits - 1) }
+
+// edit returns a version that can be changed, until settle, without changing k.
+func (k *keyIndex) edit() keyIndex { return keyIndex{k.root, indexOwner.Add(1)} }
+
+// settle ends the changes.
+func (k *keyIndex) settle() { k.owner = 0 }
 
 func (k *keyIndex) add(pub []byte, v uint32) {
-	for h := maphash.Bytes(keySeed, pub); ; h++ {
-		if old, ok := k.get(h); !ok || old == gone {
-			k.delta[h] = v
-			return
-		}
-	}
+	k.root = k.insert(k.root, 0, indexEntry{hashKey(pub), v})
 }
 
 func (k *keyIndex) remove(pub []byte, v uint32) {
-	for h := maphash.Bytes(keySeed, pub); ; h++ {
-		old, ok := k.get(h)
-		if !ok {
-			return
+	k.root = k.delete(k.root, 0, indexEntry{hashKey(pub), v})
+}
+
+// writable returns n, or a copy of it if it belongs to other versions.
+func (k *keyIndex) writable(n *indexNode) *indexNode {
+	if n.owner == k.owner {
+		return n
+	}
+	c := &indexNode{owner: k.owner, bucket: slices.Clone(n.bucket)}
+	if n.kids != nil {
+		kids := *n.kids
+		c.kids = &kids
+	}
+	return c
+}
+
+// insert returns what stands in the place of n with e in it.
+func (k *keyIndex) insert(n *indexNode, shift int, e indexEntry) *indexNode {
+	if n == nil {
+		return &indexNode{owner: k.owner, bucket: []indexEntry{e}}
+	}
+	n = k.writable(n)
+	if n.kids == nil {
+		if len(n.bucket) < bucketSize || shift >= hashBits {
+			n.bucket = append(n.bucket, e)
+			return n
 		}
-		if old == v {
-			k.delta[h] = gone
-			return
+		full := n.bucket
+		n.bucket, n.kids = nil, new([1 << indexBits]*indexNode)
+		for _, old := range full {
+			i := kid(old.hash, shift)
+			n.kids[i] = k.insert(n.kids[i], shift+indexBits, old)
 		}
 	}
+	i := kid(e.hash, shift)
+	n.kids[i] = k.insert(n.kids[i], shift+indexBits, e)
+	return n
+}
+
+// delete returns what stands in the place of n without one e: nil for nothing.
+func (k *keyIndex) delete(n *indexNode, shift int, e indexEntry) *indexNode {
+	if n == nil {
+		return nil
+	}
+	if n.kids == nil {
+		i := slices.Index(n.bucket, e)
+		if i < 0 {
+			return n
+		}
+		if len(n.bucket) == 1 {
+			return nil
+		}
+		n = k.writable(n)
+		n.bucket = slices.Delete(n.bucket, i, i+1)
+		return n
+	}
+	i := kid(e.hash, shift)
+	below := k.delete(n.kids[i], shift+indexBits, e)
+	if below == n.kids[i] { // not there, or taken out in place
+		return n
+	}
+	n = k.writable(n)
+	n.kids[i] = below
+	if *n.kids == [1 << indexBits]*indexNode{} {
+		return nil
+	}
+	return n
 }

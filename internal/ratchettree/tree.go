@@ -44,7 +44,6 @@ type Tree struct {
 // New returns the tree of a group with one member, RFC 9420 §11.
 func New(s provider.Suite, leaf *proto.LeafNode) *Tree {
 	t := &Tree{suite: s, leaves: 1, members: 1, blank: 1, chunks: []*chunk{{{leaf: leaf}}}}
-	t.encKeys, t.sigKeys = newKeyIndex(), newKeyIndex()
 	e := t.Edit()
 	e.index(0)
 	e.dirty(0)
@@ -73,7 +72,6 @@ func FromNodes(s provider.Suite, nodes []proto.Node) (*Tree, error) {
 	for i := range t.chunks {
 		t.chunks[i] = new(chunk)
 	}
-	t.encKeys, t.sigKeys = newKeyIndex(), newKeyIndex()
 	e := t.Edit()
 	for i := range e.copied { // nobody else has these chunks
 		e.copied[i] = true
