@@ -142,6 +142,10 @@ func TestV122(t *testing.T) {
 		return err
 	}
 	full, unmerged := grown(t, toySuite(t), 8, 0), grown(t, toySuite(t), 7, 1)
+	before := grown(t, toySuite(t), 8, 0) // leaf 6 is unmerged, on the left of leaf 7, the D of node 11
+	before.remove(6)
+	before.commit(&change{sender: 7}, nil, nil, true, false)
+	before.add(1, false)
 	for _, c := range []struct {
 		name   string
 		g      *group
@@ -167,6 +171,10 @@ func TestV122(t *testing.T) {
 				}
 			}
 		}},
+		{"an unmerged leaf before D is not listed", before, func(n []proto.Node) {
+			n[7].Parent.UnmergedLeaves, n[11].Parent.UnmergedLeaves = nil, nil
+		}},
+		{"an unmerged leaf is listed below only", before, func(n []proto.Node) { n[7].Parent.UnmergedLeaves = nil }},
 		{"a leaf is listed that is merged", full, func(n []proto.Node) {
 			for _, x := range []int{7, 11, 13} {
 				n[x].Parent.UnmergedLeaves = []treemath.LeafIndex{7}
