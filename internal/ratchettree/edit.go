@@ -1,6 +1,7 @@
 package ratchettree
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/hardmls/hardmls/internal/proto"
@@ -126,10 +127,10 @@ func (e *Edit) extend(i treemath.LeafIndex) {
 }
 
 // Add places a leaf at NextLeaf and lists it as unmerged in every parent above
-// that is not blank, RFC 9420 §12.1.1.
+// that is not blank, RFC 9420 §12.1.1. The tree keeps a copy: see ownLeaf.
 func (e *Edit) Add(leaf *proto.LeafNode) treemath.LeafIndex {
 	i := e.NextLeaf()
-	e.place(i, leaf)
+	e.place(i, ownLeaf(leaf))
 	x := i.Node()
 	for {
 		parent, ok := treemath.Parent(x, e.t.leaves)
@@ -141,6 +142,20 @@ func (e *Edit) Add(leaf *proto.LeafNode) treemath.LeafIndex {
 			e.addUnmerged(x, i)
 		}
 	}
+}
+
+// ownLeaf returns a leaf with bytes of its own. A decoded one borrows from its
+// message, and a commit can be thousands of times as long as the leaf that would
+// keep it in memory until its member's next update.
+func ownLeaf(leaf *proto.LeafNode) *proto.LeafNode {
+	if leaf.Raw == nil {
+		return leaf
+	}
+	own, err := proto.DecodeLeafNode(bytes.Clone(leaf.Raw))
+	if err != nil { // not encoded by this module; as good as it was
+		return leaf
+	}
+	return own
 }
 
 // place sets a leaf that may be new.

@@ -218,14 +218,14 @@ func (e *Edit) ApplyPath(sender treemath.LeafIndex, path *proto.UpdatePath, excl
 		if n := len(path.Nodes[i].EncryptedPathSecret); n != len(buf) {
 			return check.Errorf(check.V166, "node %d: %d ciphertexts, want %d", x, n, len(buf))
 		}
-		parents[i] = &proto.ParentNode{EncryptionKey: path.Nodes[i].EncryptionKey}
+		parents[i] = &proto.ParentNode{EncryptionKey: bytes.Clone(path.Nodes[i].EncryptionKey)}
 	}
 	hash := e.setParents(sender, nodes, parents)
 	if !bytes.Equal(hash, path.LeafNode.ParentHash) {
 		return check.Errorf(check.V169, "parent hash of the committer's leaf")
 	}
 	leaf := path.LeafNode
-	e.place(sender, &leaf)
+	e.place(sender, ownLeaf(&leaf))
 	return nil
 }
 
