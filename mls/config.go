@@ -59,6 +59,7 @@ const (
 	DefaultResumptionPSKs = 3
 	DefaultMaxMessage     = 16 << 20
 	DefaultMaxReceive     = 64 << 20
+	DefaultMaxMembers     = 1 << 17
 	DefaultMaxProposals   = 10_000
 	DefaultLeaseSize      = 1
 	DefaultLifetime       = 90 * 24 * time.Hour
@@ -98,6 +99,9 @@ type Config struct {
 	MaxMessage int
 	// MaxReceive is the longest message that Process looks at, in bytes.
 	MaxReceive int
+	// MaxMembers bounds the leaves of the ratchet tree of a group that is
+	// joined, blank ones included: checking a tree costs time for each.
+	MaxMembers int
 	// MaxProposals bounds the proposals stored in one epoch.
 	MaxProposals int
 	// LeaseSize is how many generations are reserved on disk at once;
@@ -182,11 +186,12 @@ func (c Config) resolve() (config, error) {
 	limit(&c.ResumptionPSKs, DefaultResumptionPSKs, none)
 	limit(&c.OutOfOrder, DefaultOutOfOrder, maxGeneration)
 	limit(&c.Forward, DefaultForward, maxGeneration)
-	if c.MaxMessage == KeepNone || c.MaxReceive == KeepNone || c.MaxProposals == KeepNone || c.LeaseSize == KeepNone || c.Forward == KeepNone {
+	if c.MaxMessage == KeepNone || c.MaxReceive == KeepNone || c.MaxMembers == KeepNone || c.MaxProposals == KeepNone || c.LeaseSize == KeepNone || c.Forward == KeepNone {
 		return config{}, errors.New("mls: Config: KeepNone is for what is kept")
 	}
 	limit(&c.MaxMessage, DefaultMaxMessage, none)
 	limit(&c.MaxReceive, DefaultMaxReceive, none)
+	limit(&c.MaxMembers, DefaultMaxMembers, none)
 	limit(&c.MaxProposals, DefaultMaxProposals, none)
 	limit(&c.LeaseSize, DefaultLeaseSize, DefaultLeaseSize)
 	if c.LeaseSize > max(1, c.Forward/10) {

@@ -300,6 +300,9 @@ func verifyGroupInfo(ctx context.Context, s provider.Suite, cfg *config, gi *pro
 	if err != nil {
 		return nil, err
 	}
+	if len(nodes)/2 >= cfg.MaxMembers { // 2n-1 nodes have n leaves
+		return nil, check.Errorf(check.V013, "ratchet tree of %d nodes", len(nodes))
+	}
 	tree, err := ratchettree.FromNodes(s, nodes)
 	if err != nil {
 		return nil, err

@@ -56,3 +56,22 @@ func TestExternalJoinerIsAdded(t *testing.T) {
 		t.Errorf("added: %+v", added)
 	}
 }
+
+// TestMaxMembers: a tree that is larger than the limit is refused, one that is as
+// large is not.
+func TestMaxMembers(t *testing.T) {
+	alice, bob := newClient(t, "alice", mls.Config{}), newClient(t, "bob", mls.Config{})
+	alice.create()
+	alice.add(nil, bob)
+	gi, err := alice.group.GroupInfo(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for limit, want := range map[int]bool{1: false, 2: true} {
+		carol := newClient(t, "carol", mls.Config{MaxMembers: limit})
+		_, err := mls.JoinExternal(t.Context(), carol.p, gi, carol.signer, carol.cred, carol.cfg, mls.ExternalOptions{})
+		if ok := err == nil; ok != want || !ok && !errors.Is(err, mls.ErrLimit) {
+			t.Errorf("limit %d: %v", limit, err)
+		}
+	}
+}
