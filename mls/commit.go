@@ -156,10 +156,6 @@ func (st *StagedCommit) abandon(ctx context.Context) {
 		st.group.keys.Delete(context.WithoutCancel(ctx), ref)
 	}
 	if st.next != nil {
-		if st.next.messages == nil {
-			st.next.erase()
-			return
-		}
 		st.group.mu.Lock()
 		st.erase()
 		st.group.mu.Unlock()
@@ -335,8 +331,8 @@ func (g *Group) sealGroupSecrets(added []proposal.Added, joiner *schedule.Joiner
 	return out, ratchettree.SealMany(g.suite.HPKE(), info, jobs)
 }
 
-// storePending seals the commit and stores it as the pending one. It fails if
-// the epoch or the pending proposals changed since the snapshot.
+// storePending seals the commit and stores it as the pending one, if its base is
+// still the current epoch. Proposals that came meanwhile wait for a later commit.
 func (g *Group) storePending(ctx context.Context, st *StagedCommit, h *handshake) error {
 	st.plan()
 	base := st.base

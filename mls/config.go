@@ -97,7 +97,8 @@ type Config struct {
 	OutOfOrder, Forward int
 	// MaxMessage is the longest plaintext that is sent, in bytes.
 	MaxMessage int
-	// MaxReceive is the longest message that Process looks at, in bytes.
+	// MaxReceive is the longest message that Process and OpenMessage look at,
+	// in bytes.
 	MaxReceive int
 	// MaxMembers bounds the leaves of the ratchet tree of a group that is
 	// joined, blank ones included: checking a tree costs time for each.

@@ -80,8 +80,7 @@ func (g *Group) found(ctx context.Context, leaf *proto.LeafNode, ref provider.Ke
 	pub.confirm(e.keys.ConfirmationTag(nil))
 	e.messages = newMessages(pub, e.keys, e.own, newSecretTree(pub, e.keys, g.cfg.limits))
 	if err := g.begin(ctx, e, new(provider.Batch)); err != nil {
-		e.erase()
-		e.messages.erase()
+		e.eraseAll()
 		return err
 	}
 	return nil

@@ -94,6 +94,14 @@ func (e *epoch) erase() {
 	secret.Wipe(e.leafRef)
 }
 
+// eraseAll forgets both halves of an epoch that never was a group's current one.
+func (e *epoch) eraseAll() {
+	e.erase()
+	if e.messages != nil {
+		e.messages.erase()
+	}
+}
+
 func (m *messages) erase() {
 	m.frames.Erase()
 	m.secrets.Erase()

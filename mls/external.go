@@ -100,12 +100,13 @@ func (x *ExternalJoin) build(ctx context.Context, p provider.Provider, gi *proto
 	if err != nil {
 		return err
 	}
+	e := &epoch{own: c.committer, signer: signer, leafRef: ref}
 	defer func() {
 		if err != nil {
 			g.keys.Delete(context.WithoutCancel(ctx), ref)
+			e.eraseAll()
 		}
 	}()
-	e := &epoch{own: c.committer, signer: signer, leafRef: ref}
 	path, err := x.path(ctx, c, e, leaf)
 	if err != nil {
 		return err
@@ -279,8 +280,7 @@ func (x *ExternalJoin) Discard(ctx context.Context) error {
 	}
 	x.used = true
 	ref := x.e.leafRef.Clone()
-	x.e.erase()
-	x.e.messages.erase()
+	x.e.eraseAll()
 	if err := x.g.keys.Delete(ctx, ref); err != nil {
 		return &KeyError{"delete", err}
 	}

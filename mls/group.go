@@ -51,7 +51,7 @@ const freeScratch = 4
 
 func newGroup(p provider.Provider, suite provider.Suite, id []byte, cfg config, signers SignerSource) (*Group, error) {
 	if p.Storage() == nil {
-		return nil, errors.New("mls: provider has no storage")
+		return nil, errNoStorage
 	}
 	return &Group{
 		id:         id,

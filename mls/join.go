@@ -398,7 +398,6 @@ func (sw *StagedWelcome) Join(ctx context.Context) (*Group, error) {
 func (sw *StagedWelcome) Discard() {
 	if !sw.used {
 		sw.used = true
-		sw.e.erase()
-		sw.e.messages.erase()
+		sw.e.eraseAll()
 	}
 }

@@ -152,15 +152,13 @@ func (l *loader) load(ctx context.Context) (err error) {
 // erase forgets what was loaded so far.
 func (l *loader) erase() {
 	if l.cur != nil {
-		l.cur.erase()
-		l.cur.messages.erase()
+		l.cur.eraseAll()
 	}
 	for _, p := range l.past {
 		p.messages.erase()
 	}
 	if l.pending != nil && l.pending.next != nil {
-		l.pending.next.erase()
-		l.pending.next.messages.erase()
+		l.pending.next.eraseAll()
 	}
 }
 
@@ -287,7 +285,7 @@ func (l *loader) secretTree(ctx context.Context, number uint64, leaves uint32) (
 		if err != nil {
 			return nil, storageError("scan", err)
 		}
-		if len(rec.Key.ID) != 5 {
+		if len(rec.Key.ID) != ratchetIDLen {
 			return nil, &RecordError{"ratchet", errors.New("bad key")}
 		}
 		recs = append(recs, secrettree.Record{Kind: secrettree.RatchetRecord, Type: secrettree.Type(rec.Key.ID[0]),

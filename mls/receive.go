@@ -46,8 +46,11 @@ func (r *receiving) wipe() {
 // genuine message still opens: ErrNotApplication for other messages (see
 // Process), ErrDecrypt for what does not authenticate, ErrSecretReuse for a
 // replay, ErrTooDistantInThePast, ErrTooDistantInTheFuture, ErrEpochGone,
-// ErrOwnMessage, ErrUseAfterEviction, *ValidationError.
+// ErrOwnMessage, ErrUseAfterEviction, ErrMessageTooLong, *ValidationError.
 func (g *Group) OpenMessage(ctx context.Context, dst, msg []byte, info *MessageInfo) ([]byte, error) {
+	if len(msg) > g.cfg.MaxReceive {
+		return dst, ErrMessageTooLong
+	}
 	r := g.takeReceiving()
 	defer g.putReceiving(r)
 	if err := r.opener.Parse(msg); err != nil {

@@ -25,7 +25,7 @@ const (
 	kindProposal   provider.Kind = 7  // epoch; ID: arrival number; a stored proposal
 	kindOwnUpdate  provider.Kind = 8  // epoch; ID: reference; keys of an own Update proposal
 	kindPending    provider.Kind = 9  // the pending commit and the batch that merges it
-	kindOutbox     provider.Kind = 10 // ID: epoch; a Welcome of a merged commit, not yet sent
+	kindOutbox     provider.Kind = 10 // ID: entry number; a Welcome of a merged commit, not yet sent
 	kindResumption provider.Kind = 11 // ID: epoch; a resumption PSK
 	kindPastLeaf   provider.Kind = 12 // epoch; ID: leaf index; a leaf that the next epoch replaced
 

@@ -229,7 +229,7 @@ func (g *Group) stageReceived(ctx context.Context, base *epoch, msg []byte, ac *
 	defer commitSecret.Erase()
 	init, err := g.initSecret(ctx, base, c)
 	if err != nil {
-		e.private.Erase()
+		e.erase()
 		return nil, err
 	}
 	defer init.Erase()
@@ -254,28 +254,31 @@ func (g *Group) stageReceived(ctx context.Context, base *epoch, msg []byte, ac *
 // secret, RFC 9420 §7.5: the all-zero secret without a path. Keys of nodes that
 // the commit blanked are left behind.
 func (g *Group) followPath(ctx context.Context, base *epoch, c *change, own func(ref []byte) (ownUpdate, bool)) (*epoch, *secret.Secret, error) {
-	e := &epoch{own: base.own, signer: base.signer, leafRef: base.leafRef.Clone()}
-	private := base.private
+	e := &epoch{own: base.own, signer: base.signer}
+	leafRef, private := base.leafRef, base.private
 	if u, ok := updatedBy(c, base.own, own); ok {
 		key, err := g.keys.Load(ctx, g.suite, u.ref)
 		if err != nil {
 			return nil, nil, &KeyError{"load", err}
 		}
 		private = private.WithLeaf(key)
-		e.leafRef = u.ref.Clone()
+		defer private.Erase() // the next version shares what it needs
+		leafRef = u.ref
 		if u.signer != nil {
 			e.signer = u.signer
 		}
 	}
+	commitSecret := secret.Zero(g.suite.Params().Nh)
 	if c.path == nil {
 		e.private = private.Prune(c.tree)
-		return e, secret.Zero(g.suite.Params().Nh), nil
+	} else {
+		var err error
+		e.private, commitSecret, err = c.tree.OpenPath(ctx, private, c.committer, c.path, c.provisional(), c.exclude)
+		if err != nil {
+			return nil, nil, err
+		}
 	}
-	next, commitSecret, err := c.tree.OpenPath(ctx, private, c.committer, c.path, c.provisional(), c.exclude)
-	if err != nil {
-		return nil, nil, err
-	}
-	e.private = next
+	e.leafRef = leafRef.Clone()
 	return e, commitSecret, nil
 }
 

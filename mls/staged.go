@@ -20,7 +20,7 @@ type StagedCommit struct {
 	change      *change // nil for a pending commit loaded from the store
 	next        *epoch  // nil if selfRemoved
 	selfRemoved bool
-	used        bool // guarded by Group.mu
+	used        bool // merged, being merged, or discarded; guarded by Group.mu
 	commitHash  []byte
 	batch       *provider.Batch // what merging writes
 	info        commitInfo
@@ -152,8 +152,7 @@ func (st *StagedCommit) Discard() {
 func (st *StagedCommit) erase() {
 	st.used = true
 	if st.next != nil {
-		st.next.erase()
-		st.next.messages.erase()
+		st.next.eraseAll()
 	}
 	if st.batch != nil {
 		wipeBatch(st.batch)
@@ -221,23 +220,28 @@ func (g *Group) merge(ctx context.Context, st *StagedCommit) error {
 		g.mu.Unlock()
 		return err
 	}
+	st.used = true // from here on Discard leaves it alone
 	b := cloneBatch(st.batch)
 	spent := g.spentBy(st)
 	h := g.nextHead(st)
 	g.mu.Unlock()
 
-	b.Put = append(b.Put, provider.Record{Key: provider.Key{Group: g.id, Kind: kindHead}, Value: h.encode()})
 	if st.welcome != nil {
-		b.Put = append(b.Put, provider.Record{
-			Key: provider.Key{Group: g.id, Kind: kindOutbox, ID: id64(h.outbox)}, Value: append(newRecord(), st.welcome...)})
+		b.Put = append(b.Put, provider.Record{Key: g.key(kindOutbox, id64(h.outbox)), Value: append(newRecord(), st.welcome...)})
 		h.outbox++
-		b.Put[len(b.Put)-2].Value = h.encode()
 	}
+	b.Put = append(b.Put, provider.Record{Key: g.key(kindHead, nil), Value: h.encode()})
 	g.bury(b, spent)
-	return g.apply(ctx, b, func() {
+	err := g.apply(ctx, b, func() {
 		g.install(st, h, spent)
 		wipeBatch(st.batch)
 	})
+	if err != nil {
+		g.mu.Lock()
+		st.used = false
+		g.mu.Unlock()
+	}
+	return err
 }
 
 // mayMerge checks that st's base is still current. mu is held.
@@ -279,7 +283,6 @@ func (g *Group) nextHead(st *StagedCommit) head {
 
 // install swaps in the epoch of st. mu is held.
 func (g *Group) install(st *StagedCommit, h head, spent []provider.KeyRef) {
-	st.used = true
 	old := g.cur
 	g.setHead(h)
 	g.spentKeys = append(g.spentKeys, spent...)

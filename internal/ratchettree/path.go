@@ -279,6 +279,9 @@ func (t *Tree) OpenPath(ctx context.Context, p *Private, sender treemath.LeafInd
 		}
 		next := p.Prune(t)
 		for x, k := range keys {
+			if old := next.nodes[x]; old != nil {
+				old.release()
+			}
 			next.nodes[x] = k
 		}
 		return next, commitSecret, nil

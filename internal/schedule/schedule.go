@@ -153,10 +153,12 @@ func (e *Epoch) Erase() {
 // Format prints no secret, whatever the verb.
 func (e *Epoch) Format(f fmt.State, _ rune) { io.WriteString(f, "schedule.Epoch(redacted)") }
 
-// ConfirmationTag returns the MAC of a confirmed transcript hash, RFC 9420 §8.1.
+// ConfirmationTag returns the MAC of a confirmed transcript hash, RFC 9420 §8.1,
+// and erases the confirmation key, which makes one tag only.
 func (e *Epoch) ConfirmationTag(confirmedTranscriptHash []byte) []byte {
 	tag := make([]byte, e.suite.Params().Nh)
 	e.suite.MAC(tag, e.Confirmation.Bytes(), confirmedTranscriptHash)
+	e.Confirmation.Erase()
 	return tag
 }
 
