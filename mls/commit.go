@@ -125,29 +125,43 @@ var errUpdateByValue = errors.New("mls: a commit renews the own leaf by its path
 // last step.
 func (g *Group) buildCommit(ctx context.Context, base *epoch, stored []storedProposal, opt CommitOptions) (*StagedCommit, error) {
 	env := base.env(&g.cfg)
-	env.Sending = true
-	entries, err := g.entries(env, base, stored, &opt)
+	st, h, err := g.prepareCommit(ctx, env, base, stored, &opt)
 	if err != nil {
 		return nil, err
 	}
-	c := &change{base: base.publicState, sender: memberSender(base.own), committer: base.own, entries: entries}
-	if err := env.ValidateList(entries, c.sender); err != nil {
-		return nil, err
-	}
-	if err := c.apply(env); err != nil {
-		return nil, err
-	}
-	psk, err := g.pskSecret(ctx, c.result.PSKs)
-	if err != nil {
-		return nil, err
-	}
-	defer psk.Erase()
-	st := &StagedCommit{group: g, base: base, change: c}
-	err = g.composeCommit(ctx, env, st, psk, &opt)
+	err = g.storePending(ctx, st, h)
 	if err != nil && !errors.Is(err, provider.ErrOutcomeUnknown) {
 		st.abandon(ctx)
 	}
 	return st, err
+}
+
+// prepareCommit makes and signs the commit; base is nobody else's to change.
+func (g *Group) prepareCommit(ctx context.Context, env *proposal.Env, base *epoch, stored []storedProposal, opt *CommitOptions) (*StagedCommit, *handshake, error) {
+	env.Sending = true
+	entries, err := g.entries(env, base, stored, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &change{base: base.publicState, sender: memberSender(base.own), committer: base.own, entries: entries}
+	if err := env.ValidateList(entries, c.sender); err != nil {
+		return nil, nil, err
+	}
+	if err := c.apply(env); err != nil {
+		return nil, nil, err
+	}
+	psk, err := g.pskSecret(ctx, c.result.PSKs)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer psk.Erase()
+	st := &StagedCommit{group: g, base: base, change: c}
+	h, err := g.composeCommit(ctx, env, st, psk, opt)
+	if err != nil {
+		st.abandon(ctx)
+		return nil, nil, err
+	}
+	return st, h, nil
 }
 
 // abandon forgets a commit that was not stored, with the key made for it.
@@ -164,22 +178,22 @@ func (st *StagedCommit) abandon(ctx context.Context) {
 
 // composeCommit goes the way of RFC 9420 §12.4.1: path, content, signature,
 // transcript, key schedule, confirmation tag, Welcome.
-func (g *Group) composeCommit(ctx context.Context, env *proposal.Env, st *StagedCommit, psk *secret.Secret, opt *CommitOptions) error {
+func (g *Group) composeCommit(ctx context.Context, env *proposal.Env, st *StagedCommit, psk *secret.Secret, opt *CommitOptions) (*handshake, error) {
 	base, c := st.base, st.change
 	path, commitSecret, err := g.commitPath(ctx, env, st, opt)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer commitSecret.Erase()
 	if path != nil {
 		defer path.Erase()
 	}
 	if err := authenticate(ctx, &g.cfg, g.id, c.result.NewCredentials); err != nil {
-		return err
+		return nil, err
 	}
 	if path != nil {
 		if c.path, err = path.Seal(c.provisional(), c.exclude); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	content := base.frame(proto.ContentTypeCommit, opt.AAD)
@@ -194,7 +208,7 @@ func (g *Group) composeCommit(ctx context.Context, env *proposal.Env, st *Staged
 	content.RawContent = content.Commit.Append(nil)
 	h, err := g.signHandshake(ctx, base, content)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	init := base.keys.Init.Clone()
 	defer init.Erase()
@@ -206,10 +220,7 @@ func (g *Group) composeCommit(ctx context.Context, env *proposal.Env, st *Staged
 	next.confirm(d.keys.ConfirmationTag(next.context.ConfirmedTranscriptHash))
 	h.ac.Auth.ConfirmationTag = next.tag
 	next.messages = newMessages(next.publicState, d.keys, next.own, d.secrets)
-	if err := g.welcome(ctx, st, d, path, opt); err != nil {
-		return err
-	}
-	return g.storePending(ctx, st, h)
+	return h, g.welcome(ctx, st, d, path, opt)
 }
 
 // commitPath makes the committer's path, or none if it may and shall be left

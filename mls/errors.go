@@ -26,8 +26,10 @@ var (
 	// ErrNoPendingCommit: there is no pending commit to merge or discard.
 	ErrNoPendingCommit = errors.New("mls: no pending commit")
 	// ErrReInitialized: the group was closed by a re-init commit (RFC 9420
-	// §11.2). Go on in its successor.
+	// §11.2). Go on in its successor: see Group.Successor.
 	ErrReInitialized = errors.New("mls: group was re-initialised")
+	// ErrNotReInitialized: only a re-initialised group has a successor.
+	ErrNotReInitialized = errors.New("mls: group was not re-initialised")
 	// ErrFenced: another owner of the same store has written this group.
 	// Load it again.
 	ErrFenced = errors.New("mls: another owner has written the group: load it again")

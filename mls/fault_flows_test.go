@@ -382,6 +382,27 @@ var flows = []flow{
 		},
 	},
 	{
+		name:    "create with members",
+		subject: dave,
+		newborn: true,
+		setup: func(w *world) any {
+			return []*mls.KeyPackage{w.keyPackage(w.alice), w.keyPackage(w.bob)}
+		},
+		op: func(w *world, a *actor, x any) (err error) {
+			cfg := a.cfg
+			cfg.GroupID = []byte("group")
+			a.group, _, err = mls.NewGroupWithMembers(w.Context(), a.p, a.signer, mls.BasicCredential([]byte(a.name)), cfg, x.([]*mls.KeyPackage)...)
+			return err
+		},
+		happened: groupFrom,
+		finish: func(w *world, a *actor, _ any) {
+			out, err := a.group.Outbox(w.Context())
+			if err != nil || len(out) != 1 || a.group.Epoch() != 1 || a.group.MemberCount() != 3 {
+				w.Errorf("outbox of %d, %v; epoch %d with %d members", len(out), err, a.group.Epoch(), a.group.MemberCount())
+			}
+		},
+	},
+	{
 		name:    "make a key package",
 		subject: dave,
 		newborn: true,

@@ -16,13 +16,14 @@ import (
 // base, Apply, swap". Every transition takes a snapshot under mu, builds and
 // signs without a lock, and checks under w and mu that its base still stands.
 type Group struct {
-	id      []byte
-	suite   provider.Suite
-	crypto  provider.Crypto
-	keys    provider.Keys
-	store   provider.Storage
-	cfg     config
-	signers SignerSource
+	id       []byte
+	provider provider.Provider
+	suite    provider.Suite
+	crypto   provider.Crypto
+	keys     provider.Keys
+	store    provider.Storage
+	cfg      config
+	signers  SignerSource
 
 	w         chan struct{} // one slot: who holds it may Apply
 	refilling refilling
@@ -55,6 +56,7 @@ func newGroup(p provider.Provider, suite provider.Suite, id []byte, cfg config, 
 	}
 	return &Group{
 		id:         id,
+		provider:   p,
 		suite:      suite,
 		crypto:     p.Crypto(),
 		keys:       provider.KeysOf(p),

@@ -38,6 +38,7 @@ type Welcome struct {
 	psk     *secret.Secret
 	path    *secret.Secret // nil if the Welcome has no path secret
 	info    *proto.GroupInfo
+	before  *predecessor // the group that this one goes on from, or nil
 }
 
 // OpenWelcome opens a Welcome (an MLSMessage) with the stored key package that it
@@ -101,7 +102,9 @@ func (w *Welcome) open(ctx context.Context, m *proto.Welcome) error {
 	}
 	for _, id := range ids {
 		if id.Type == proto.PSKTypeResumption && id.Usage != proto.ResumptionPSKUsageApplication {
-			return check.As(check.V201, check.ClassUnsupported, "welcome to the successor of a group")
+			if w.before, err = loadPredecessor(ctx, w.p.Storage(), id); err != nil {
+				return err
+			}
 		}
 	}
 	if w.psk, err = pskSecret(ctx, w.suite, w.p.Storage(), ids); err != nil {
@@ -232,6 +235,11 @@ func (w *Welcome) stage(ctx context.Context, signer provider.Signer, opts []Join
 	pub, err := verifyGroupInfo(ctx, w.suite, &w.cfg, w.info, opts)
 	if err != nil {
 		return nil, err
+	}
+	if w.before != nil {
+		if err := w.before.check(&w.cfg, pub); err != nil {
+			return nil, err
+		}
 	}
 	own, err := w.ownLeaf(pub.tree)
 	if err != nil {

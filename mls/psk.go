@@ -100,6 +100,11 @@ func pskSecret(ctx context.Context, s provider.Suite, store recordReader, ids []
 		if err != nil {
 			return nil, err
 		}
+		if v == nil && id.Type == proto.PSKTypeResumption && id.Usage != proto.ResumptionPSKUsageApplication {
+			if v, err = resumptionOfEpoch(ctx, store, id.GroupID, id.Epoch); err != nil {
+				return nil, err
+			}
+		}
 		if v == nil {
 			missing = append(missing, pskIDOf(id))
 			continue

@@ -71,10 +71,11 @@ type head struct {
 	suite     provider.CipherSuite
 	epoch     uint64
 	own       uint32
-	arrivals  uint32   // number of the next stored proposal
-	outbox    uint64   // number of the next outbox entry
-	cursor    []byte   // delivery cursor of the application
-	committed [][]byte // hashes of the last merged commits, newest last
+	arrivals  uint32        // number of the next stored proposal
+	outbox    uint64        // number of the next outbox entry
+	cursor    []byte        // delivery cursor of the application
+	committed [][]byte      // hashes of the last merged commits, newest last
+	reinit    *proto.ReInit // of a re-initialised group
 }
 
 // keptCommits is how many hashes of merged commits the head remembers, to tell a
@@ -93,7 +94,7 @@ func (h *head) encode() []byte {
 	for _, c := range h.committed {
 		b = wire.AppendOpaque(b, c)
 	}
-	return wire.EndVector(b, mark)
+	return appendReInit(wire.EndVector(b, mark), h.reinit)
 }
 
 func (h *head) decode(b []byte) error {
@@ -113,11 +114,15 @@ func (h *head) decode(b []byte) error {
 		h.committed = append(h.committed, clone(v.Opaque()))
 	}
 	r.Join(&v)
+	h.reinit = decodeReInit(&r)
 	if err := r.Done(); err != nil {
 		return err
 	}
 	if h.phase < operational || h.phase > reinitialized {
 		return fmt.Errorf("unknown phase %d", h.phase)
+	}
+	if (h.reinit != nil) != (h.phase == reinitialized) {
+		return errors.New("re-init parameters do not fit the phase")
 	}
 	return nil
 }
@@ -133,8 +138,12 @@ type epochRecord struct {
 	secrets [keptSecrets][]byte // in the order of epochSecrets
 }
 
-// keptSecrets counts the secrets of an epoch's record.
-const keptSecrets = 7
+// keptSecrets counts the secrets of an epoch's record; resumptionSecret is the
+// index of the resumption PSK among them.
+const (
+	keptSecrets      = 7
+	resumptionSecret = 4
+)
 
 // epochSecrets lists the secrets that an epoch's record keeps, in its order. The
 // encryption secret is not among them (the secret tree has records of its own),

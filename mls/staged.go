@@ -37,15 +37,15 @@ type commitInfo struct {
 	added     []uint32
 	removed   []uint32
 	updated   []uint32
-	psks      [][]byte // encoded PreSharedKeyIDs
-	reinit    bool
+	psks      [][]byte      // encoded PreSharedKeyIDs
+	reinit    *proto.ReInit // nil but for the last commit of a group
 }
 
 // plan computes the batch that merging will apply and the summary. Nothing but
 // what is dirty at the time of merging is added to it later.
 func (st *StagedCommit) plan() {
 	c, g := st.change, st.group
-	st.info = commitInfo{committer: uint32(c.committer), external: c.external(), reinit: c.result.ReInit != nil}
+	st.info = commitInfo{committer: uint32(c.committer), external: c.external(), reinit: c.result.ReInit}
 	for _, a := range c.result.Added {
 		st.info.added = append(st.info.added, uint32(a.Leaf))
 	}
@@ -82,8 +82,14 @@ func (st *StagedCommit) External() bool { return st.info.external }
 // SelfRemoved reports whether merging removes this client from the group.
 func (st *StagedCommit) SelfRemoved() bool { return st.selfRemoved }
 
-// ReInit reports whether merging closes the group in favour of a successor.
-func (st *StagedCommit) ReInit() bool { return st.info.reinit }
+// ReInit returns what the successor must be, if merging closes the group in
+// favour of one.
+func (st *StagedCommit) ReInit() (r ReInit, ok bool) {
+	if st.info.reinit == nil {
+		return r, false
+	}
+	return reInitOf(st.info.reinit), true
+}
 
 // Added returns the members that the commit adds: also the committer of an
 // external one.
@@ -273,8 +279,8 @@ func (g *Group) nextHead(st *StagedCommit) head {
 	case st.selfRemoved:
 		h.phase = evicted
 		return h
-	case st.info.reinit:
-		h.phase = reinitialized
+	case st.info.reinit != nil:
+		h.phase, h.reinit = reinitialized, st.info.reinit
 	}
 	h.epoch = st.next.number()
 	h.own = uint32(st.next.own)
@@ -368,7 +374,8 @@ func (g *Group) DiscardPending(ctx context.Context) error {
 // encode and decode are the summary's form in a pending record.
 func (i *commitInfo) encode() []byte {
 	b := binary.BigEndian.AppendUint32(nil, i.committer)
-	b = append(b, flag(i.external), flag(i.reinit))
+	b = append(b, flag(i.external))
+	b = appendReInit(b, i.reinit)
 	for _, l := range [][]uint32{i.added, i.removed, i.updated} {
 		var mark int
 		b, mark = wire.BeginVector(b)
@@ -388,7 +395,7 @@ func (i *commitInfo) decode(b []byte) error {
 	r := wire.NewReader(clone(b))
 	i.committer = r.Uint32()
 	i.external = r.Uint8() == 1
-	i.reinit = r.Uint8() == 1
+	i.reinit = decodeReInit(&r)
 	for _, l := range []*[]uint32{&i.added, &i.removed, &i.updated} {
 		v := r.Vector()
 		for !v.Empty() && v.Err() == nil {
