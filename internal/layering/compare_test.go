@@ -34,6 +34,8 @@ var publicCompares = map[string]string{
 	"internal/ratchettree.Tree.hasSignatureKey":    "public keys",
 	"internal/ratchettree.climb":                   "public keys",
 	"mls.Credential.Equal":                         "credentials are public",
+	"mls.predecessor.check":                        "group ids stand in the clear in every message",
+	"mls.sameExtensions":                           "extensions of group contexts",
 	"mls.Group.ClearProposal":                      "references of proposals are hashes of messages",
 	"mls.Group.beginPublic":                        "group ids stand in the clear in every message",
 	"mls.Group.epochFor":                           "group ids stand in the clear in every message",
