@@ -32,28 +32,29 @@ func (e usageError) Error() string { return e.err.Error() }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := run(ctx, os.Stdin, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
 // run executes the command line and returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, stdin io.Reader, args []string, stdout, stderr io.Writer) int {
 	out := newTerminal(stdout, stderr)
 	root := &cobra.Command{
 		Use:           "hardmls",
-		Short:         "Messaging Layer Security (RFC 9420): demo, backends, vectors",
+		Short:         "Messaging Layer Security (RFC 9420): demo, backends, inspect, vectors",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().BoolVar(&out.json, "json", false, "print results as JSON")
+	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.Args = noArgs
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	root.AddCommand(demoCommand(out), backendsCommand(out), vectorsCommand(out))
+	root.AddCommand(demoCommand(out), backendsCommand(out), vectorsCommand(out), inspectCommand(out))
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {

@@ -13,7 +13,7 @@ import (
 func hardmls(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, err bytes.Buffer
-	code = run(t.Context(), args, &out, &err)
+	code = run(t.Context(), strings.NewReader(""), args, &out, &err)
 	return out.String(), err.String(), code
 }
 

@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"internal/labels", "internal/proto"},
 	{"internal/schedule", "internal/secrettree", "internal/ratchettree"},
 	{"internal/framing", "internal/proposal"},
-	{"mls"},
+	{"mls", "internal/inspect"},
 	{"mls/host", "testvectors"},
 	{"internal/conformance", "internal/franken", "internal/simulation"},
 	{"bench", "cmd/...", "examples/...", "testvectors/fetch", "testvectors/generate"},

@@ -38,7 +38,7 @@ const (
 	Application Type = 1
 )
 
-// Limits bound what a receiver does for a message, RFC 9420 §16.3 and §9.2.
+// Limits bound what a receiver does for a message, RFC 9420 §15.3 and §9.2.
 type Limits struct {
 	// OutOfOrder is how many generations below the newest one stay readable.
 	OutOfOrder uint32
