@@ -176,8 +176,8 @@ func (s *scratch) expand(out, prk []byte, parts ...[]byte) {
 }
 
 // key2 computes the inner and outer states of HMAC under key, so that each tag
-// costs two blocks less.
-func (s *scratch) key2(inner, outer *[maxState]byte, key []byte) {
+// costs two blocks less. A state takes len(kdf.blank) bytes.
+func (s *scratch) key2(inner, outer, key []byte) {
 	b := s.kdf.block
 	s.setKey(key)
 	s.begin()
@@ -187,14 +187,14 @@ func (s *scratch) key2(inner, outer *[maxState]byte, key []byte) {
 	s.save(outer)
 }
 
-func (s *scratch) save(to *[maxState]byte) {
+func (s *scratch) save(to []byte) {
 	if _, err := s.h.AppendBinary(to[:0]); err != nil {
 		panic("soft: " + err.Error())
 	}
 }
 
 // end2 is end for a computation that began with load of an inner state.
-func (s *scratch) end2(outer *[maxState]byte) {
+func (s *scratch) end2(outer []byte) {
 	s.h.Sum(s.sum[:0])
 	s.load(outer[:len(s.kdf.blank)])
 	s.h.Write(s.sum[:s.kdf.nh])
@@ -202,7 +202,7 @@ func (s *scratch) end2(outer *[maxState]byte) {
 }
 
 // begin2 loads an inner state.
-func (s *scratch) begin2(inner *[maxState]byte) { s.load(inner[:len(s.kdf.blank)]) }
+func (s *scratch) begin2(inner []byte) { s.load(inner[:len(s.kdf.blank)]) }
 
 // Hash implements provider.Suite.
 func (s *suite) Hash(out, msg []byte) {

@@ -65,7 +65,7 @@ func TestScratchIsWiped(t *testing.T) {
 		s := k.get()
 		out := make([]byte, 3*k.nh)
 		s.expand(out, secret, secret)
-		s.key2(&s.inner, &s.outer, secret)
+		s.key2(s.inner[:], s.outer[:], secret)
 		s.wipe()
 		state, err := s.h.AppendBinary(nil)
 		if err != nil || string(state) != string(k.blank) {

@@ -48,7 +48,7 @@ func (r *ratchet) RatchetStep(key, nonce, secret []byte, generation uint32) {
 	if key == nil {
 		w.mac(secret, secret, r.secret, tail)
 	} else {
-		w.key2(&w.inner, &w.outer, secret)
+		w.key2(w.inner[:], w.outer[:], secret)
 		w.step(key, r.key, tail)
 		w.step(nonce, r.nonce, tail)
 		w.step(secret, r.secret, tail)
@@ -61,10 +61,10 @@ func (r *ratchet) RatchetStep(key, nonce, secret []byte, generation uint32) {
 // step fills out with the first bytes of HMAC over head ‖ tail under the states
 // of key2.
 func (s *scratch) step(out, head, tail []byte) {
-	s.begin2(&s.inner)
+	s.begin2(s.inner[:])
 	s.h.Write(head)
 	s.h.Write(tail)
-	s.end2(&s.outer)
+	s.end2(s.outer[:])
 	copy(out, s.sum[:])
 }
 
@@ -83,7 +83,7 @@ func newBinder(s *suite) *binder {
 type bound struct {
 	b            *binder
 	mu           sync.RWMutex
-	inner, outer [maxState]byte
+	inner, outer []byte
 	wiped        bool
 }
 
@@ -92,9 +92,11 @@ func (b *binder) Bind(secret []byte) provider.Bound {
 	if len(secret) != b.p.Nh {
 		panic("soft: Bind of a wrong length")
 	}
-	x := &bound{b: b}
 	w := b.kdf.get()
-	w.key2(&x.inner, &x.outer, secret)
+	n := len(b.kdf.blank)
+	states := make([]byte, 2*n)
+	x := &bound{b: b, inner: states[:n:n], outer: states[n:]}
+	w.key2(x.inner, x.outer, secret)
 	w.put()
 	return x
 }
@@ -137,14 +139,14 @@ func (x *bound) start(w *scratch) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	x.alive()
-	w.begin2(&x.inner)
+	w.begin2(x.inner)
 }
 
 func (x *bound) finish(w *scratch) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	x.alive()
-	w.end2(&x.outer)
+	w.end2(x.outer)
 }
 
 func (x *bound) alive() {
@@ -157,8 +159,8 @@ func (x *bound) alive() {
 func (x *bound) Wipe() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	clear(x.inner[:])
-	clear(x.outer[:])
+	clear(x.inner)
+	clear(x.outer)
 	x.wiped = true
 }
 
