@@ -185,10 +185,8 @@ func (g *Group) begin(ctx context.Context, e *epoch, b *provider.Batch) error {
 	b.Group = g.id
 	g.planEpoch(b, e)
 	b.Put = append(b.Put, provider.Record{Key: g.key(kindHead, nil), Value: g.head.encode()})
-	for i, n := range e.tree.Nodes() {
-		if n.Leaf != nil || n.Parent != nil {
-			b.Put = append(b.Put, provider.Record{Key: g.key(kindNode, id32(uint32(i))), Value: encodeNode(n)})
-		}
+	for x, enc := range e.tree.Nodes {
+		b.Put = append(b.Put, provider.Record{Key: g.key(kindNode, id32(uint32(x))), Value: encodeNode(x, enc)})
 	}
 	err := g.store.Apply(ctx, b)
 	e.messages.secrets.EndWrite(err == nil)

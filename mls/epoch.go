@@ -8,6 +8,7 @@ import (
 	"github.com/hardmls/hardmls/internal/secret"
 	"github.com/hardmls/hardmls/internal/secrettree"
 	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/internal/wire"
 	"github.com/hardmls/hardmls/provider"
 )
 
@@ -21,6 +22,17 @@ type publicState struct {
 	tree         *ratchettree.Tree
 	interim      []byte // interim transcript hash
 	tag          []byte // confirmation tag of the commit that began the epoch
+}
+
+// setContext sets the context to a copy of c: a decoded one borrows from its
+// message, which can be megabytes that an epoch would keep in memory.
+func (s *publicState) setContext(c *proto.GroupContext) {
+	s.contextBytes = c.Append(nil)
+	r := wire.NewReader(s.contextBytes)
+	s.context.Decode(&r)
+	if r.Err() != nil { // not one that a message could have
+		s.context = *c
+	}
 }
 
 // epoch is the current epoch of a group, or a staged next one, as a member sees
@@ -52,11 +64,11 @@ type messages struct {
 }
 
 // past is an epoch before the current one, kept to open late messages. replaced
-// holds the leaves that the next epoch changed, as they were: nil for a blank
-// one.
+// holds the signature keys of the leaves that the next epoch changed, as they
+// were: nil for a blank one.
 type past struct {
 	*messages
-	replaced map[treemath.LeafIndex]*proto.LeafNode
+	replaced map[treemath.LeafIndex][]byte
 }
 
 // life counts the operations that read a value without Group.mu, so that its
@@ -119,14 +131,13 @@ func newMessages(pub *publicState, keys *schedule.Epoch, own treemath.LeafIndex,
 	}
 }
 
-// replacedLeaves returns the leaves of before that differ in after, by index.
-func replacedLeaves(before, after *ratchettree.Tree) map[treemath.LeafIndex]*proto.LeafNode {
-	m := make(map[treemath.LeafIndex]*proto.LeafNode)
-	after.Changed(before, func(x treemath.NodeIndex, _ proto.Node) bool {
+// replacedKeys returns the signature keys of before's leaves that differ in after.
+func replacedKeys(before, after *ratchettree.Tree) map[treemath.LeafIndex][]byte {
+	m := make(map[treemath.LeafIndex][]byte)
+	for x := range after.Changed(before) {
 		if x.IsLeaf() {
-			m[x.Leaf()] = before.Leaf(x.Leaf())
+			m[x.Leaf()] = clone(before.SignatureKey(x.Leaf())) // not all of the leaf
 		}
-		return true
-	})
+	}
 	return m
 }

@@ -367,16 +367,10 @@ func (g *Group) signatureKeyOf(number uint64, leaf treemath.LeafIndex) ([]byte, 
 		if p.number < number {
 			continue
 		}
-		if l, ok := p.replaced[leaf]; ok {
-			if l == nil {
-				return nil, false
-			}
-			return l.SignatureKey, true
+		if pub, ok := p.replaced[leaf]; ok {
+			return pub, pub != nil
 		}
 	}
-	l := g.cur.tree.Leaf(leaf)
-	if l == nil {
-		return nil, false
-	}
-	return l.SignatureKey, true
+	pub := g.cur.tree.SignatureKey(leaf)
+	return pub, pub != nil
 }

@@ -337,7 +337,9 @@ func verifyGroupInfo(ctx context.Context, s provider.Suite, cfg *config, gi *pro
 	if err := authenticate(ctx, cfg, context.GroupID, treeCredentials(tree)); err != nil {
 		return nil, err
 	}
-	return &publicState{suite: s, context: *context, contextBytes: context.Append(nil), tree: tree}, nil
+	pub := &publicState{suite: s, tree: tree}
+	pub.setContext(context)
+	return pub, nil
 }
 
 // verifyTree checks the integrity of a tree that came from outside, RFC 9420

@@ -217,21 +217,22 @@ func (l *loader) publicState(ctx context.Context, rec *epochRecord) (*publicStat
 	if rec.leaves == 0 || rec.leaves > treemath.MaxLeaves {
 		return nil, &RecordError{"epoch", errors.New("leaf count out of range")}
 	}
-	nodes := make([]proto.Node, treemath.Width(rec.leaves))
+	width, builder := treemath.Width(rec.leaves), ratchettree.NewBuilder(l.g.suite)
 	for rec, err := range l.from.Scan(ctx, l.g.key(kindNode, nil)) {
 		if err != nil {
 			return nil, storageError("scan", err)
 		}
-		n, err := decodeNode(rec.Value)
-		if err == nil && (len(rec.Key.ID) != 4 || binary.BigEndian.Uint32(rec.Key.ID) >= uint32(len(nodes))) {
-			err = errors.New("node outside the tree")
+		if len(rec.Key.ID) != 4 || binary.BigEndian.Uint32(rec.Key.ID) >= width {
+			return nil, &RecordError{"tree node", errors.New("node outside the tree")}
 		}
+		x := treemath.NodeIndex(binary.BigEndian.Uint32(rec.Key.ID))
+		enc, err := nodeEncoding(rec.Value, x)
 		if err != nil {
 			return nil, &RecordError{"tree node", err}
 		}
-		nodes[binary.BigEndian.Uint32(rec.Key.ID)] = n
+		builder.Set(x, enc)
 	}
-	tree, err := ratchettree.FromNodes(l.g.suite, nodes)
+	tree, err := builder.Tree()
 	if err != nil {
 		return nil, &RecordError{"tree", err}
 	}
@@ -361,7 +362,7 @@ func (l *loader) pastEpoch(ctx context.Context, number uint64) (*past, error) {
 		return nil, &RecordError{"past epoch", errors.New("no sender data secret")}
 	}
 	context := clone(rec.context)
-	p := &past{replaced: make(map[treemath.LeafIndex]*proto.LeafNode)}
+	p := &past{replaced: make(map[treemath.LeafIndex][]byte)}
 	for rec, err := range l.from.Scan(ctx, g.epochKey(kindPastLeaf, number, nil)) {
 		if err != nil {
 			return nil, storageError("scan", err)
@@ -370,7 +371,11 @@ func (l *loader) pastEpoch(ctx context.Context, number uint64) (*past, error) {
 		if err != nil || len(rec.Key.ID) != 4 || n.Parent != nil {
 			return nil, &RecordError{"past leaf", fmt.Errorf("bad record: %w", err)}
 		}
-		p.replaced[treemath.LeafIndex(binary.BigEndian.Uint32(rec.Key.ID))] = n.Leaf
+		var pub []byte
+		if n.Leaf != nil {
+			pub = clone(n.Leaf.SignatureKey)
+		}
+		p.replaced[treemath.LeafIndex(binary.BigEndian.Uint32(rec.Key.ID))] = pub
 	}
 	secrets, err := l.secretTree(ctx, number, rec.leaves)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 
-	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/secret"
 	"github.com/hardmls/hardmls/internal/secrettree"
 	"github.com/hardmls/hardmls/internal/treemath"
@@ -45,15 +44,14 @@ func (g *Group) planMerge(st *StagedCommit) *provider.Batch {
 	g.planRetire(b, st)
 	b.Delete = append(b.Delete, g.key(kindPending, nil))
 	g.planEpoch(b, st.next)
-	st.next.tree.Changed(st.base.tree, func(x treemath.NodeIndex, n proto.Node) bool {
+	for x, n := range st.next.tree.Changed(st.base.tree) {
 		k := g.key(kindNode, id32(uint32(x)))
-		if n.Leaf == nil && n.Parent == nil {
+		if n.Now == nil {
 			b.Delete = append(b.Delete, k)
 		} else {
-			b.Put = append(b.Put, provider.Record{Key: k, Value: encodeNode(n)})
+			b.Put = append(b.Put, provider.Record{Key: k, Value: encodeNode(x, n.Now)})
 		}
-		return true
-	})
+	}
 	return b
 }
 
@@ -74,8 +72,11 @@ func (g *Group) planRetire(b *provider.Batch, st *StagedCommit) {
 	rec := epochRecord{context: st.base.contextBytes, leaves: st.base.tree.LeafCount()}
 	rec.secrets[0] = st.base.keys.SenderData.Bytes()
 	b.Put = append(b.Put, provider.Record{Key: g.epochKey(kindEpoch, n, nil), Value: rec.encode()})
-	for i, leaf := range replacedLeaves(st.base.tree, st.next.tree) {
-		b.Put = append(b.Put, provider.Record{Key: g.epochKey(kindPastLeaf, n, id32(uint32(i))), Value: encodeNode(proto.Node{Leaf: leaf})})
+	for x, leaf := range st.next.tree.Changed(st.base.tree) {
+		if x.IsLeaf() {
+			k := g.epochKey(kindPastLeaf, n, id32(uint32(x.Leaf())))
+			b.Put = append(b.Put, provider.Record{Key: k, Value: encodeNode(x, leaf.Before)})
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/schedule"
 	"github.com/hardmls/hardmls/internal/secret"
+	"github.com/hardmls/hardmls/internal/treemath"
 	"github.com/hardmls/hardmls/internal/wire"
 	"github.com/hardmls/hardmls/provider"
 )
@@ -183,9 +184,12 @@ func (e *epochRecord) decode(b []byte) error {
 	return r.Done()
 }
 
-// encodeNode encodes a node of the ratchet tree: as in a ratchet_tree extension
-// of one node.
-func encodeNode(n proto.Node) []byte { return n.Append(newRecord()) }
+// encodeNode makes the record of an encoded node of the ratchet tree: as in a
+// ratchet_tree extension of one node. A blank one has none, but where it stands for
+// a leaf that the next epoch replaced.
+func encodeNode(x treemath.NodeIndex, enc []byte) []byte {
+	return proto.AppendEncodedNode(append(make([]byte, 0, 3+len(enc)), newRecord()...), x, enc)
+}
 
 func decodeNode(b []byte) (proto.Node, error) {
 	var n proto.Node
@@ -195,6 +199,24 @@ func decodeNode(b []byte) (proto.Node, error) {
 	}
 	n.Decode(&r)
 	return n, r.Done()
+}
+
+// nodeEncoding returns the encoding of the node at x from its record, checked. It
+// borrows from b.
+func nodeEncoding(b []byte, x treemath.NodeIndex) ([]byte, error) {
+	r, err := openRecord(b)
+	if err != nil {
+		return nil, err
+	}
+	var n proto.EncodedNode
+	n.Decode(&r)
+	if err := r.Done(); err != nil {
+		return nil, err
+	}
+	if n.Encoding == nil || n.Leaf != x.IsLeaf() {
+		return nil, errors.New("node of a wrong type")
+	}
+	return n.Encoding, nil
 }
 
 // encodeProposal encodes a stored proposal.

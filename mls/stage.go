@@ -107,8 +107,7 @@ func (c *change) finish(tree *ratchettree.Tree) {
 func (c *change) conclude(ac *proto.AuthenticatedContent) *publicState {
 	c.next.ConfirmedTranscriptHash = schedule.ConfirmedTranscriptHash(c.base.suite, c.base.interim, ac)
 	next := &publicState{suite: c.base.suite, tree: c.tree}
-	next.context = c.next
-	next.contextBytes = c.next.Append(nil)
+	next.setContext(&c.next)
 	return next
 }
 

@@ -308,7 +308,7 @@ func (g *Group) install(st *StagedCommit, h head, spent []provider.KeyRef) {
 		return
 	}
 	g.cur = st.next
-	g.past = append(g.past, past{old.messages, replacedLeaves(old.tree, st.next.tree)})
+	g.past = append(g.past, past{old.messages, replacedKeys(old.tree, st.next.tree)})
 	for len(g.past) > g.cfg.PastEpochs {
 		g.dropMessages(g.past[0].messages)
 		g.past = append([]past(nil), g.past[1:]...)

@@ -86,7 +86,7 @@ func (e *Env) apply(r *Result, en *Entry) error {
 		r.Updated = append(r.Updated, i)
 		r.replaced(i, p.Update, old, CredentialUpdate)
 	case proto.ProposalTypeRemove:
-		if r.Edit.Tree().Leaf(p.Remove) == nil {
+		if !r.Edit.Tree().IsMember(p.Remove) {
 			return check.Errorf(check.V102, "leaf %d is blank", p.Remove)
 		}
 		r.Edit.Remove(p.Remove)

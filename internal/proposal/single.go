@@ -56,7 +56,7 @@ func (e *Env) checkSender(en *Entry) error {
 	typ := en.Proposal.Type
 	switch en.Sender.Type {
 	case proto.SenderTypeMember:
-		if e.Tree.Leaf(en.Sender.Leaf) == nil {
+		if !e.Tree.IsMember(en.Sender.Leaf) {
 			return check.Errorf(check.V076, "sender's leaf %d is blank", en.Sender.Leaf)
 		}
 		return nil
@@ -94,7 +94,7 @@ func (e *Env) checkProposal(rules *leafRules, en *Entry, jobs []provider.VerifyJ
 		}
 		return append(jobs, leafJob(p.Update, e.Context.GroupID, en.Sender.Leaf)), nil
 	case proto.ProposalTypeRemove:
-		if e.Tree.Leaf(p.Remove) == nil {
+		if !e.Tree.IsMember(p.Remove) {
 			return jobs, check.Errorf(check.V102, "leaf %d is blank", p.Remove)
 		}
 		return jobs, nil

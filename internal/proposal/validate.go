@@ -91,7 +91,7 @@ func (l *list) checkSenders() error {
 	case l.external():
 	case l.committer.Type != proto.SenderTypeMember:
 		return check.Errorf(check.V079, "sender type %d can't commit", l.committer.Type)
-	case l.Tree.Leaf(l.committer.Leaf) == nil:
+	case !l.Tree.IsMember(l.committer.Leaf):
 		return check.Errorf(check.V076, "committer's leaf %d is blank", l.committer.Leaf)
 	}
 	return l.each(func(_ int, en *Entry) error {

@@ -2,6 +2,8 @@ package proto
 
 import (
 	"encoding/binary"
+	"slices"
+	"sort"
 
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/treemath"
@@ -75,6 +77,22 @@ func (n *Node) Decode(r *wire.Reader) {
 	}
 }
 
+// An EncodedNode is a Node that was checked and stays encoded.
+type EncodedNode struct {
+	Leaf     bool   // or else a ParentNode
+	Encoding []byte // nil for a blank node
+}
+
+// Decode reads optional<Node>.
+func (n *EncodedNode) Decode(r *wire.Reader) {
+	var decoded Node
+	c := startCapture(r)
+	decoded.Decode(r)
+	if b := c.end(r); len(b) > 2 { // presence and type
+		n.Leaf, n.Encoding = decoded.Leaf != nil, b[2:]
+	}
+}
+
 // AppendRatchetTree appends the content of a ratchet_tree extension, RFC 9420
 // §12.4.3.3: the nodes without blank ones at the end.
 func AppendRatchetTree(b []byte, nodes []Node) []byte {
@@ -106,24 +124,60 @@ func DecodeRatchetTree(b []byte) ([]Node, error) {
 	return nodes, nil
 }
 
-// AppendLeafNodeHashInput appends the TreeHashInput of a leaf, RFC 9420 §7.8; l is
-// nil for a blank one.
-func AppendLeafNodeHashInput(b []byte, i treemath.LeafIndex, l *LeafNode) []byte {
-	b = binary.BigEndian.AppendUint32(append(b, nodeTypeLeaf), uint32(i))
-	b = appendOptional(b, l != nil)
-	if l != nil {
-		b = l.Append(b)
+// AppendEncodedNode appends optional<Node> for the node at x of a ratchet tree: a
+// LeafNode at an even, a ParentNode at an odd index, whose encoding is enc; nil for
+// a blank one.
+func AppendEncodedNode(b []byte, x treemath.NodeIndex, enc []byte) []byte {
+	switch {
+	case enc == nil:
+		return append(b, 0)
+	case x.IsLeaf():
+		return append(append(b, 1, nodeTypeLeaf), enc...)
 	}
+	return append(append(b, 1, nodeTypeParent), enc...)
+}
+
+// UnmergedLeaves returns the content of the list of unmerged leaves of an encoded
+// ParentNode: four bytes for each.
+func UnmergedLeaves(enc []byte) []byte {
+	r := wire.NewReader(enc)
+	r.Opaque()
+	r.Opaque()
+	return r.Opaque()
+}
+
+// InsertUnmerged adds a leaf to the unmerged ones of the encoded ParentNode that b
+// ends with, from offset at on. It may write to b.
+func InsertUnmerged(b []byte, at int, i treemath.LeafIndex) []byte {
+	list := UnmergedLeaves(b[at:])
+	k := sort.Search(len(list)/4, func(k int) bool { return binary.BigEndian.Uint32(list[4*k:]) >= uint32(i) })
+	if 4*k < len(list) && binary.BigEndian.Uint32(list[4*k:]) == uint32(i) {
+		return b
+	}
+	start := len(b) - len(list)
+	head := wire.VarintLen(len(list))
+	b = append(b, 0, 0, 0, 0)
+	copy(b[start+4*k+4:], b[start+4*k:])
+	binary.BigEndian.PutUint32(b[start+4*k:], uint32(i))
+	n := len(b) - start
+	if grown := wire.VarintLen(n); grown > head {
+		b = slices.Insert(b, start, make([]byte, grown-head)...)
+	}
+	wire.AppendVarint(b[:start-head], n)
 	return b
 }
 
-// AppendParentNodeHashInput appends the TreeHashInput of a parent, RFC 9420 §7.8;
-// p is nil for a blank one.
-func AppendParentNodeHashInput(b []byte, p *ParentNode, left, right []byte) []byte {
-	b = appendOptional(append(b, nodeTypeParent), p != nil)
-	if p != nil {
-		b = p.Append(b)
-	}
+// AppendLeafNodeHashInput appends the TreeHashInput of an encoded leaf, RFC 9420
+// §7.8; nil for a blank one.
+func AppendLeafNodeHashInput(b []byte, i treemath.LeafIndex, enc []byte) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, nodeTypeLeaf), uint32(i))
+	return append(appendOptional(b, enc != nil), enc...)
+}
+
+// AppendParentNodeHashInput appends the TreeHashInput of an encoded parent, RFC
+// 9420 §7.8; nil for a blank one.
+func AppendParentNodeHashInput(b, enc, left, right []byte) []byte {
+	b = append(appendOptional(append(b, nodeTypeParent), enc != nil), enc...)
 	return wire.AppendOpaque(wire.AppendOpaque(b, left), right)
 }
 

@@ -28,7 +28,7 @@ func fullGroup(b *testing.B, n int) *group {
 			g.priv[i] = NewPrivate(i, key)
 		}
 	}
-	nodes := e.Finish().Nodes()
+	nodes := nodesOf(e.Finish())
 	secrets := make([][]byte, len(nodes))
 	for x := 1; x < len(nodes); x += 2 {
 		if l, r := treemath.Left(treemath.NodeIndex(x)), treemath.Right(treemath.NodeIndex(x)); !isEmpty(nodes, l) && !isEmpty(nodes, r) {

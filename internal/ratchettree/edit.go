@@ -1,7 +1,6 @@
 package ratchettree
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/hardmls/hardmls/internal/proto"
@@ -12,14 +11,20 @@ import (
 // tree that it began with stays as it is.
 type Edit struct {
 	t      Tree
-	copied []bool                         // chunks that are the edit's own
-	fresh  map[*proto.ParentNode]struct{} // parents that are the edit's own
+	state  []chunkState                    // of each chunk
+	fresh  map[treemath.NodeIndex]struct{} // parents whose bytes are the edit's own
 	hasher hasher
+}
+
+// chunkState is what an edit did to a chunk.
+type chunkState struct {
+	own   bool   // the chunk is the edit's own
+	dirty uint16 // bit for bit, the nodes whose hash must be computed again
 }
 
 // Edit begins the next tree.
 func (t *Tree) Edit() *Edit {
-	e := &Edit{t: *t, copied: make([]bool, len(t.chunks)), fresh: make(map[*proto.ParentNode]struct{})}
+	e := &Edit{t: *t, state: make([]chunkState, len(t.chunks))}
 	e.t.chunks = slices.Clone(t.chunks)
 	e.t.encKeys, e.t.sigKeys = t.encKeys.edit(), t.sigKeys.edit()
 	return e
@@ -31,6 +36,10 @@ func (e *Edit) Tree() *Tree { return &e.t }
 
 // Finish computes the hashes and returns the edited tree. The edit is used up.
 func (e *Edit) Finish() *Tree {
+	for x := range e.fresh { // they grew by doubling
+		n := e.own(x)
+		*n = slices.Clone(*n)
+	}
 	e.hash(treemath.Root(e.t.leaves))
 	e.t.encKeys.settle()
 	e.t.sigKeys.settle()
@@ -39,62 +48,85 @@ func (e *Edit) Finish() *Tree {
 	return &t
 }
 
+// reach makes the chunks of the first width nodes.
+func (e *Edit) reach(width uint32) {
+	if n := (int(width) + chunkSize - 1) / chunkSize; n > len(e.t.chunks) {
+		e.t.chunks = append(e.t.chunks, make([]*chunk, n-len(e.t.chunks))...)
+		e.state = append(e.state, make([]chunkState, n-len(e.state))...)
+	}
+}
+
 // own returns the node at x for writing.
-func (e *Edit) own(x treemath.NodeIndex) *slot {
+func (e *Edit) own(x treemath.NodeIndex) *node {
 	i := x / chunkSize
-	if !e.copied[i] {
-		c := *e.t.chunks[i]
-		e.t.chunks[i], e.copied[i] = &c, true
+	if s := &e.state[i]; !s.own {
+		c := new(chunk)
+		if old := e.t.chunks[i]; old != nil {
+			*c = *old
+		}
+		e.t.chunks[i], s.own = c, true
 	}
 	return &e.t.chunks[i][x%chunkSize]
 }
 
+func (e *Edit) isDirty(x treemath.NodeIndex) bool {
+	return e.state[x/chunkSize].dirty>>(x%chunkSize)&1 == 1
+}
+
+func (e *Edit) setDirty(x treemath.NodeIndex) { e.state[x/chunkSize].dirty |= 1 << (x % chunkSize) }
+
+func (e *Edit) setClean(x treemath.NodeIndex) { e.state[x/chunkSize].dirty &^= 1 << (x % chunkSize) }
+
 // dirty drops the hashes of x and everything above it.
 func (e *Edit) dirty(x treemath.NodeIndex) {
+	e.setDirty(x)
 	for {
-		s := e.own(x)
-		s.hash = nil
 		parent, ok := treemath.Parent(x, e.t.leaves)
-		if !ok {
+		if !ok || e.isDirty(parent) {
 			return
 		}
 		x = parent
-		if e.t.slot(x).hash == nil {
-			return
-		}
+		e.setDirty(x)
 	}
+}
+
+// newNode returns a node whose encoding encode appends, with zeros for its hash.
+func (e *Edit) newNode(encode func(b []byte) []byte) node {
+	e.hasher.in = encode(e.hasher.in[:0])
+	n := make(node, e.t.nh+len(e.hasher.in))
+	copy(n[e.t.nh:], e.hasher.in)
+	return n
 }
 
 // index and unindex keep the keys of the node at x in step.
 func (e *Edit) index(x treemath.NodeIndex) {
-	switch s := e.t.slot(x); {
-	case s.leaf != nil:
-		e.t.encKeys.add(s.leaf.EncryptionKey, uint32(x))
-		e.t.sigKeys.add(s.leaf.SignatureKey, uint32(x.Leaf()))
-	case s.parent != nil:
-		e.t.encKeys.add(s.parent.EncryptionKey, uint32(x))
+	if e.t.isBlank(x) {
+		return
+	}
+	e.t.encKeys.add(e.t.encryptionKey(x), uint32(x))
+	if x.IsLeaf() {
+		e.t.sigKeys.add(e.t.signatureKey(x), uint32(x.Leaf()))
 	}
 }
 
 func (e *Edit) unindex(x treemath.NodeIndex) {
-	switch s := e.t.slot(x); {
-	case s.leaf != nil:
-		e.t.encKeys.remove(s.leaf.EncryptionKey, uint32(x))
-		e.t.sigKeys.remove(s.leaf.SignatureKey, uint32(x.Leaf()))
-	case s.parent != nil:
-		e.t.encKeys.remove(s.parent.EncryptionKey, uint32(x))
+	if e.t.isBlank(x) {
+		return
+	}
+	e.t.encKeys.remove(e.t.encryptionKey(x), uint32(x))
+	if x.IsLeaf() {
+		e.t.sigKeys.remove(e.t.signatureKey(x), uint32(x.Leaf()))
 	}
 }
 
-// set replaces the node at x.
-func (e *Edit) set(x treemath.NodeIndex, leaf *proto.LeafNode, parent *proto.ParentNode) {
-	s := e.t.slot(x)
-	if s.leaf == leaf && s.parent == parent {
+// set replaces the node at x; a nil n blanks it.
+func (e *Edit) set(x treemath.NodeIndex, n node) {
+	if n == nil && e.t.isBlank(x) {
 		return
 	}
 	e.unindex(x)
-	s = e.own(x)
-	s.leaf, s.parent = leaf, parent
+	*e.own(x) = n
+	delete(e.fresh, x)
 	e.index(x)
 	e.dirty(x)
 }
@@ -108,7 +140,7 @@ func (e *Edit) NextLeaf() treemath.LeafIndex {
 
 // findBlank moves the cursor on to the leftmost blank leaf.
 func (e *Edit) findBlank() {
-	for uint32(e.t.blank) < e.t.leaves && e.t.slot(e.t.blank.Node()).leaf != nil {
+	for e.t.IsMember(e.t.blank) {
 		e.t.blank++
 	}
 }
@@ -118,19 +150,18 @@ func (e *Edit) extend(i treemath.LeafIndex) {
 	for uint32(i) >= e.t.leaves {
 		root := treemath.Root(e.t.leaves)
 		e.t.leaves *= 2
-		for width := int(treemath.Width(e.t.leaves)); len(e.t.chunks)*chunkSize < width; {
-			e.t.chunks = append(e.t.chunks, new(chunk))
-			e.copied = append(e.copied, true)
+		e.reach(treemath.Width(e.t.leaves))
+		if parent, ok := treemath.Parent(root, e.t.leaves); ok {
+			e.dirty(parent)
 		}
-		e.dirty(root)
 	}
 }
 
 // Add places a leaf at NextLeaf and lists it as unmerged in every parent above
-// that is not blank, RFC 9420 §12.1.1. The tree keeps a copy: see ownLeaf.
+// that is not blank, RFC 9420 §12.1.1.
 func (e *Edit) Add(leaf *proto.LeafNode) treemath.LeafIndex {
 	i := e.NextLeaf()
-	e.place(i, ownLeaf(leaf))
+	e.place(i, leaf)
 	x := i.Node()
 	for {
 		parent, ok := treemath.Parent(x, e.t.leaves)
@@ -138,67 +169,50 @@ func (e *Edit) Add(leaf *proto.LeafNode) treemath.LeafIndex {
 			return i
 		}
 		x = parent
-		if e.t.slot(x).parent != nil {
+		if !e.t.isBlank(x) {
 			e.addUnmerged(x, i)
 		}
 	}
 }
 
-// ownLeaf returns a leaf with bytes of its own. A decoded one borrows from its
-// message, and a commit can be thousands of times as long as the leaf that would
-// keep it in memory until its member's next update.
-func ownLeaf(leaf *proto.LeafNode) *proto.LeafNode {
-	if leaf.Raw == nil {
-		return leaf
-	}
-	own, err := proto.DecodeLeafNode(bytes.Clone(leaf.Raw))
-	if err != nil { // not encoded by this module; as good as it was
-		return leaf
-	}
-	return own
-}
-
 // place sets a leaf that may be new.
 func (e *Edit) place(i treemath.LeafIndex, leaf *proto.LeafNode) {
 	e.extend(i)
-	if e.t.slot(i.Node()).leaf == nil {
+	if !e.t.IsMember(i) {
 		e.t.members++
 		e.t.last = max(e.t.last, i)
 	}
-	e.set(i.Node(), leaf, nil)
+	e.set(i.Node(), e.newNode(leaf.Append))
 }
 
 // addUnmerged lists leaf i in the parent at x. A parent is copied once per edit.
 func (e *Edit) addUnmerged(x treemath.NodeIndex, i treemath.LeafIndex) {
-	s := e.own(x)
-	p := s.parent
-	if _, ok := e.fresh[p]; !ok {
-		c := *p
-		c.UnmergedLeaves = slices.Clone(p.UnmergedLeaves)
-		p = &c
-		s.parent = p
-		e.fresh[p] = struct{}{}
+	n := e.own(x)
+	if _, ok := e.fresh[x]; !ok {
+		if e.fresh == nil {
+			e.fresh = make(map[treemath.NodeIndex]struct{})
+		}
+		e.fresh[x] = struct{}{}
+		*n = slices.Clone(*n)
+		clear((*n)[:e.t.nh])
 	}
-	at, found := slices.BinarySearch(p.UnmergedLeaves, i)
-	if !found {
-		p.UnmergedLeaves = slices.Insert(p.UnmergedLeaves, at, i)
-	}
+	*n = proto.InsertUnmerged(*n, e.t.nh, i)
 	e.dirty(x)
 }
 
 // Update replaces a member's leaf and blanks the nodes above it, RFC 9420 §12.1.2.
 func (e *Edit) Update(i treemath.LeafIndex, leaf *proto.LeafNode) {
-	e.set(i.Node(), leaf, nil)
+	e.set(i.Node(), e.newNode(leaf.Append))
 	e.blankPath(i)
 }
 
 // Remove blanks a member's leaf and the nodes above it, and truncates the tree,
 // RFC 9420 §12.1.3.
 func (e *Edit) Remove(i treemath.LeafIndex) {
-	if e.t.Leaf(i) == nil {
+	if !e.t.IsMember(i) {
 		return
 	}
-	e.set(i.Node(), nil, nil)
+	e.set(i.Node(), nil)
 	e.blankPath(i)
 	e.t.members--
 	e.t.blank = min(e.t.blank, i)
@@ -210,14 +224,14 @@ func (e *Edit) Remove(i treemath.LeafIndex) {
 func (e *Edit) blankPath(i treemath.LeafIndex) {
 	var path [32]treemath.NodeIndex
 	for _, x := range treemath.DirectPath(path[:0], i.Node(), e.t.leaves) {
-		e.set(x, nil, nil)
+		e.set(x, nil)
 	}
 }
 
 // truncate halves the tree while its right half is blank, RFC 9420 §7.7. Nodes
 // above the last member are blank then: its removal blanked the path.
 func (e *Edit) truncate() {
-	for e.t.last > 0 && e.t.slot(e.t.last.Node()).leaf == nil {
+	for e.t.last > 0 && e.t.isBlank(e.t.last.Node()) {
 		e.t.last--
 	}
 	leaves := treemath.FullSize(uint32(e.t.last) + 1)
@@ -225,16 +239,15 @@ func (e *Edit) truncate() {
 		return
 	}
 	for x := treemath.Width(leaves); x < treemath.Width(e.t.leaves); x++ {
-		if !e.t.slot(treemath.NodeIndex(x)).blank() {
-			e.set(treemath.NodeIndex(x), nil, nil)
-		}
+		e.set(treemath.NodeIndex(x), nil)
 	}
 	e.t.leaves = leaves
 	width := treemath.Width(leaves)
 	chunks := (int(width) + chunkSize - 1) / chunkSize
-	e.t.chunks, e.copied = e.t.chunks[:chunks:chunks], e.copied[:chunks:chunks]
+	e.t.chunks, e.state = e.t.chunks[:chunks:chunks], e.state[:chunks:chunks]
 	for x := width; x < uint32(chunks*chunkSize); x++ { // what is left of the last chunk
-		*e.own(treemath.NodeIndex(x)) = slot{}
+		*e.own(treemath.NodeIndex(x)) = nil
+		e.setClean(treemath.NodeIndex(x))
 	}
 	e.t.blank = min(e.t.blank, treemath.LeafIndex(leaves))
 }

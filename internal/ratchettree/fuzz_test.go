@@ -44,9 +44,11 @@ func FuzzTree(f *testing.F) {
 		_ = tree.VerifyUniqueKeys()
 		_ = tree.VerifyLeafSignatures([]byte("group"))
 		e := tree.Edit()
-		first := e.Add(&proto.LeafNode{EncryptionKey: []byte("new"), Source: proto.LeafNodeSourceUpdate})
+		leaf := proto.LeafNode{EncryptionKey: []byte("new"), Source: proto.LeafNodeSourceUpdate, Credential: proto.Credential{Type: 1}}
+		first := e.Add(&leaf)
 		e.Remove(0)
-		e.Update(first, &proto.LeafNode{EncryptionKey: []byte("newer"), Source: proto.LeafNodeSourceUpdate})
+		leaf.EncryptionKey = []byte("newer")
+		e.Update(first, &leaf)
 		edited := e.Finish()
 		if !bytes.Equal(edited.TreeHash(), newNaive(edited).treeHash(treemath.Root(edited.leaves))) {
 			t.Error("tree hash after an edit")

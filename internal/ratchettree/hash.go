@@ -9,37 +9,90 @@ import (
 )
 
 // hash returns the tree hash of x, RFC 9420 §7.8, computing what is missing below.
+//
+// A node that is not dirty and has no hash has nothing but blank nodes below it.
+// Only hashes that a dirty parent asks for are kept, so that the blank right side
+// of a tree costs nothing.
 func (e *Edit) hash(x treemath.NodeIndex) []byte {
-	if h := e.t.slot(x).hash; h != nil {
-		return h
+	t := &e.t
+	n, dirty := t.node(x), e.isDirty(x)
+	if !dirty && len(n) > 0 {
+		return n[:t.nh]
 	}
-	var left, right []byte
-	if !x.IsLeaf() {
-		left, right = e.hash(treemath.Left(x)), e.hash(treemath.Right(x))
+	slot := e.own(x)
+	if len(n) <= t.nh || !zeros(n[:t.nh]) { // another version's, or none
+		enc := t.encoded(x)
+		n = make(node, t.nh+len(enc))
+		copy(n[t.nh:], enc)
+		*slot = n
 	}
-	s := e.own(x)
-	s.hash = e.hasher.node(e.t.suite, x, s.leaf, s.parent, left, right)
-	return s.hash
+	switch {
+	case !dirty:
+		e.hasher.blank(t.suite, n[:t.nh], x)
+	case x.IsLeaf():
+		e.hasher.leaf(t.suite, n[:t.nh], x, t.encoded(x))
+	default:
+		left, right := e.hash(treemath.Left(x)), e.hash(treemath.Right(x))
+		e.hasher.parent(t.suite, n[:t.nh], t.encoded(x), left, right)
+	}
+	e.setClean(x)
+	return n[:t.nh]
+}
+
+// zeros reports whether a hash is that of newNode, which is not computed yet.
+func zeros(hash []byte) bool {
+	for _, b := range hash {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// nodeHash returns the tree hash of x, in a finished tree.
+func (t *Tree) nodeHash(h *hasher, x treemath.NodeIndex) []byte {
+	if n := t.node(x); len(n) > 0 {
+		return n[:t.nh]
+	}
+	out := make([]byte, t.nh)
+	h.blank(t.suite, out, x)
+	return out
 }
 
 // hasher holds the input of one hash at a time. What is given to a suite lives on
 // the heap, so a buffer for each node would cost more than its hash.
-type hasher struct{ in []byte }
-
-// node hashes one node over the hashes of its children.
-func (h *hasher) node(s provider.Suite, x treemath.NodeIndex, leaf *proto.LeafNode, parent *proto.ParentNode, left, right []byte) []byte {
-	if x.IsLeaf() {
-		h.in = proto.AppendLeafNodeHashInput(h.in[:0], x.Leaf(), leaf)
-	} else {
-		h.in = proto.AppendParentNodeHashInput(h.in[:0], parent, left, right)
-	}
-	return h.sum(s)
+type hasher struct {
+	in     []byte
+	blanks [][]byte // the hashes of two blank children, by the level of their parent
 }
 
-func (h *hasher) sum(s provider.Suite) []byte {
-	out := make([]byte, s.Params().Nh)
+// leaf hashes a leaf, whose encoding is nil if it is blank.
+func (h *hasher) leaf(s provider.Suite, out []byte, x treemath.NodeIndex, enc []byte) {
+	h.in = proto.AppendLeafNodeHashInput(h.in[:0], x.Leaf(), enc)
 	s.Hash(out, h.in)
-	return out
+}
+
+// parent hashes a parent, whose encoding is nil if it is blank, over the hashes of
+// its children.
+func (h *hasher) parent(s provider.Suite, out, enc, left, right []byte) {
+	h.in = proto.AppendParentNodeHashInput(h.in[:0], enc, left, right)
+	s.Hash(out, h.in)
+}
+
+// blank hashes a node below which all is blank.
+func (h *hasher) blank(s provider.Suite, out []byte, x treemath.NodeIndex) {
+	if x.IsLeaf() {
+		h.leaf(s, out, x, nil)
+		return
+	}
+	nh := len(out)
+	for len(h.blanks) <= x.Level() {
+		h.blanks = append(h.blanks, make([]byte, 2*nh))
+	}
+	left, right := h.blanks[x.Level()][:nh], h.blanks[x.Level()][nh:]
+	h.blank(s, left, treemath.Left(x))
+	h.blank(s, right, treemath.Right(x))
+	h.parent(s, out, nil, left, right)
 }
 
 // hashWithout returns the tree hash of x as if the given leaves were blank and
@@ -48,19 +101,21 @@ func (h *hasher) sum(s provider.Suite) []byte {
 func (t *Tree) hashWithout(h *hasher, x treemath.NodeIndex, leaves []treemath.LeafIndex) []byte {
 	leaves = below(leaves, x)
 	if len(leaves) == 0 {
-		return t.slot(x).hash
+		return t.nodeHash(h, x)
 	}
+	out := make([]byte, t.nh)
 	if x.IsLeaf() {
-		return h.node(t.suite, x, nil, nil, nil, nil)
+		h.leaf(t.suite, out, x, nil)
+		return out
 	}
 	left, right := t.hashWithout(h, treemath.Left(x), leaves), t.hashWithout(h, treemath.Right(x), leaves)
-	parent := t.slot(x).parent
-	if parent != nil {
-		c := *parent
-		c.UnmergedLeaves = difference(parent.UnmergedLeaves, leaves)
-		parent = &c
+	var enc []byte
+	if parent := t.Parent(x); parent != nil {
+		parent.UnmergedLeaves = difference(parent.UnmergedLeaves, leaves)
+		enc = parent.Append(nil)
 	}
-	return h.node(t.suite, x, nil, parent, left, right)
+	h.parent(t.suite, out, enc, left, right)
+	return out
 }
 
 // below returns the part of sorted leaves that is below x.
@@ -94,5 +149,7 @@ func difference(a, b []treemath.LeafIndex) []treemath.LeafIndex {
 // parentHash hashes ParentHashInput, RFC 9420 §7.9.
 func (h *hasher) parentHash(s provider.Suite, p *proto.ParentNode, originalSiblingTreeHash []byte) []byte {
 	h.in = proto.AppendParentHashInput(h.in[:0], p.EncryptionKey, p.ParentHash, originalSiblingTreeHash)
-	return h.sum(s)
+	out := make([]byte, s.Params().Nh)
+	s.Hash(out, h.in)
+	return out
 }

@@ -67,7 +67,7 @@ func TestV016Parent(t *testing.T) {
 	g := grown(t, toySuite(t), 8, 0)
 	for _, n := range []int{1, 2, 3, 5, 8} {
 		nodes := make([]proto.Node, 2*n)
-		copy(nodes, g.tree.Nodes()[:2*n-1])
+		copy(nodes, nodesOf(g.tree)[:2*n-1])
 		nodes[2*n-1].Parent = &proto.ParentNode{EncryptionKey: g.newKey().Public()}
 		_, err := FromNodes(g.suite, nodes)
 		wantCheck(t, err, check.V016)

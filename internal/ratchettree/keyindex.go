@@ -18,20 +18,22 @@ type keyIndex struct {
 	owner uint64 // of the edit that changes this version in place; 0: none
 }
 
-// indexNode is an inner node, which has kids, or a bucket. It may be written only
-// by the edit that made it.
+// indexNode is a bucket, or else an inner node, whose bucket is nil. It may be
+// written only by the edit that made it.
 type indexNode struct {
 	owner  uint64
-	kids   *[1 << indexBits]*indexNode
+	kids   [1 << indexBits]*indexNode
 	bucket []indexEntry
 }
 
 // indexEntry is a value under the hash of its key.
 type indexEntry struct{ hash, value uint32 }
 
+// With few bits a level and buckets that are split into few, an entry takes about
+// 14 bytes whatever their number.
 const (
-	indexBits  = 4  // of the hash for each level
-	bucketSize = 16 // of a bucket that is not yet split
+	indexBits  = 2  // of the hash for each level
+	bucketSize = 32 // of a bucket that is not yet split
 	hashBits   = 32 // after which there is nothing to split by
 )
 
@@ -56,7 +58,7 @@ func (k *keyIndex) find(pub []byte, has func(v uint32, pub []byte) bool) (uint32
 // bucket returns the entries among which those of hash h are.
 func (k *keyIndex) bucket(h uint32) []indexEntry {
 	n := k.root
-	for shift := 0; n != nil && n.kids != nil; shift += indexBits {
+	for shift := 0; n != nil && n.bucket == nil; shift += indexBits {
 		n = n.kids[kid(h, shift)]
 	}
 	if n == nil {
@@ -86,12 +88,7 @@ func (k *keyIndex) writable(n *indexNode) *indexNode {
 	if n.owner == k.owner {
 		return n
 	}
-	c := &indexNode{owner: k.owner, bucket: slices.Clone(n.bucket)}
-	if n.kids != nil {
-		kids := *n.kids
-		c.kids = &kids
-	}
-	return c
+	return &indexNode{owner: k.owner, kids: n.kids, bucket: slices.Clone(n.bucket)}
 }
 
 // insert returns what stands in the place of n with e in it.
@@ -100,13 +97,16 @@ func (k *keyIndex) insert(n *indexNode, shift int, e indexEntry) *indexNode {
 		return &indexNode{owner: k.owner, bucket: []indexEntry{e}}
 	}
 	n = k.writable(n)
-	if n.kids == nil {
+	if n.bucket != nil {
 		if len(n.bucket) < bucketSize || shift >= hashBits {
+			if len(n.bucket) == cap(n.bucket) { // by doubling, half of it would be empty
+				n.bucket = append(make([]indexEntry, 0, len(n.bucket)+len(n.bucket)/8+2), n.bucket...)
+			}
 			n.bucket = append(n.bucket, e)
 			return n
 		}
 		full := n.bucket
-		n.bucket, n.kids = nil, new([1 << indexBits]*indexNode)
+		n.bucket = nil
 		for _, old := range full {
 			i := kid(old.hash, shift)
 			n.kids[i] = k.insert(n.kids[i], shift+indexBits, old)
@@ -122,7 +122,7 @@ func (k *keyIndex) delete(n *indexNode, shift int, e indexEntry) *indexNode {
 	if n == nil {
 		return nil
 	}
-	if n.kids == nil {
+	if n.bucket != nil {
 		i := slices.Index(n.bucket, e)
 		if i < 0 {
 			return n
@@ -141,7 +141,7 @@ func (k *keyIndex) delete(n *indexNode, shift int, e indexEntry) *indexNode {
 	}
 	n = k.writable(n)
 	n.kids[i] = below
-	if *n.kids == [1 << indexBits]*indexNode{} {
+	if n.kids == [1 << indexBits]*indexNode{} {
 		return nil
 	}
 	return n

@@ -83,10 +83,8 @@ func entries(n *indexNode) int {
 		return 0
 	}
 	count := len(n.bucket)
-	if n.kids != nil {
-		for _, k := range n.kids {
-			count += entries(k)
-		}
+	for _, k := range n.kids {
+		count += entries(k)
 	}
 	return count
 }

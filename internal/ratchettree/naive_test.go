@@ -6,6 +6,7 @@ import (
 
 	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/internal/wire"
 	"github.com/hardmls/hardmls/provider"
 )
 
@@ -17,17 +18,43 @@ type naive struct {
 	nodes  []proto.Node
 }
 
-func newNaive(t *Tree) *naive { return &naive{t.suite, t.leaves, t.Nodes()} }
+func newNaive(t *Tree) *naive { return &naive{t.suite, t.leaves, nodesOf(t)} }
+
+// nodesOf decodes the nodes of a tree, blank ones included. Nothing of them is the
+// tree's, so that they can be changed.
+func nodesOf(t *Tree) []proto.Node {
+	nodes := make([]proto.Node, treemath.Width(t.leaves))
+	for i := range nodes {
+		x := treemath.NodeIndex(i)
+		r := wire.NewReader(proto.AppendEncodedNode(nil, x, t.encoded(x)))
+		nodes[i].Decode(&r)
+		if err := r.Done(); err != nil {
+			panic(err)
+		}
+	}
+	return nodes
+}
 
 // treeHash is RFC 9420 §7.8.
 func (n *naive) treeHash(x treemath.NodeIndex) []byte {
 	out := make([]byte, n.suite.Params().Nh)
 	if x.IsLeaf() {
-		n.suite.Hash(out, proto.AppendLeafNodeHashInput(nil, x.Leaf(), n.nodes[x].Leaf))
+		n.suite.Hash(out, proto.AppendLeafNodeHashInput(nil, x.Leaf(), encode(n.nodes[x])))
 	} else {
-		n.suite.Hash(out, proto.AppendParentNodeHashInput(nil, n.nodes[x].Parent, n.treeHash(treemath.Left(x)), n.treeHash(treemath.Right(x))))
+		n.suite.Hash(out, proto.AppendParentNodeHashInput(nil, encode(n.nodes[x]), n.treeHash(treemath.Left(x)), n.treeHash(treemath.Right(x))))
 	}
 	return out
+}
+
+// encode returns the encoding of a leaf or parent, nil for a blank node.
+func encode(n proto.Node) []byte {
+	switch {
+	case n.Leaf != nil:
+		return n.Leaf.Append(nil)
+	case n.Parent != nil:
+		return n.Parent.Append(nil)
+	}
+	return nil
 }
 
 // resolution is RFC 9420 §4.1.1.

@@ -65,7 +65,7 @@ func (e *Edit) BeginPath(sender treemath.LeafIndex, pathSecret []byte, makeLeaf 
 			return nil, err
 		}
 		p.keys = append(p.keys, newNodeKey(nodeSecret, key))
-		parents[i] = &proto.ParentNode{EncryptionKey: bytes.Clone(key.Public())}
+		parents[i] = &proto.ParentNode{EncryptionKey: key.Public()}
 		next = secret.Zero(s.Params().Nh)
 		labels.DeriveSecret(s, next.Bytes(), p.secrets[i].Bytes(), labels.LabelPath)
 	}
@@ -104,7 +104,7 @@ func (e *Edit) setParents(sender treemath.LeafIndex, nodes []treemath.NodeIndex,
 		hash = e.hasher.parentHash(e.t.suite, parents[i], sibling)
 	}
 	for i, x := range nodes {
-		e.set(x, nil, parents[i])
+		e.set(x, e.newNode(parents[i].Append))
 	}
 	if hash == nil {
 		hash = []byte{}
@@ -218,19 +218,18 @@ func (e *Edit) ApplyPath(sender treemath.LeafIndex, path *proto.UpdatePath, excl
 		if n := len(path.Nodes[i].EncryptedPathSecret); n != len(buf) {
 			return check.Errorf(check.V166, "node %d: %d ciphertexts, want %d", x, n, len(buf))
 		}
-		parents[i] = &proto.ParentNode{EncryptionKey: bytes.Clone(path.Nodes[i].EncryptionKey)}
+		parents[i] = &proto.ParentNode{EncryptionKey: path.Nodes[i].EncryptionKey}
 	}
 	hash := e.setParents(sender, nodes, parents)
 	if !bytes.Equal(hash, path.LeafNode.ParentHash) {
 		return check.Errorf(check.V169, "parent hash of the committer's leaf")
 	}
-	leaf := path.LeafNode
-	e.place(sender, ownLeaf(&leaf))
+	e.place(sender, &path.LeafNode)
 	return nil
 }
 
 func (e *Edit) checkPathKeys(sender treemath.LeafIndex, path *proto.UpdatePath) error {
-	if old := e.t.Leaf(sender); old != nil && bytes.Equal(old.EncryptionKey, path.LeafNode.EncryptionKey) {
+	if e.t.IsMember(sender) && bytes.Equal(e.t.encryptionKey(sender.Node()), path.LeafNode.EncryptionKey) {
 		return check.Errorf(check.V163, "committer keeps its encryption key")
 	}
 	seen := make(map[string]struct{}, len(path.Nodes)+1)

@@ -87,7 +87,7 @@ func (p *Private) WithLeaf(key provider.DecryptionKey) *Private {
 func (p *Private) Prune(t *Tree) *Private {
 	q := &Private{own: p.own, leaf: p.leaf.share(), nodes: make(map[treemath.NodeIndex]*nodeKey, len(p.nodes))}
 	for x, k := range p.nodes {
-		if n := t.Parent(x); n != nil && string(n.EncryptionKey) == string(k.key.Public()) {
+		if string(t.parentKey(x)) == string(k.key.Public()) {
 			q.nodes[x] = k.share()
 		}
 	}
@@ -112,8 +112,8 @@ func (p *Private) Secrets(yield func(x treemath.NodeIndex, s *secret.Secret) boo
 // Restore adds the key of a node from its stored node secret, which must be that
 // of t's node.
 func (p *Private) Restore(t *Tree, x treemath.NodeIndex, nodeSecret []byte) error {
-	n := t.Parent(x)
-	if n == nil || !treemath.InSubtree(p.own.Node(), x) {
+	pub := t.parentKey(x)
+	if pub == nil || !treemath.InSubtree(p.own.Node(), x) {
 		return errors.New("ratchettree: secret of a node that is blank or not above the leaf")
 	}
 	if len(nodeSecret) != t.suite.Params().Nh {
@@ -123,7 +123,7 @@ func (p *Private) Restore(t *Tree, x treemath.NodeIndex, nodeSecret []byte) erro
 	if err != nil {
 		return err
 	}
-	if string(key.Public()) != string(n.EncryptionKey) {
+	if string(key.Public()) != string(pub) {
 		key.Wipe()
 		return errors.New("ratchettree: node secret does not fit the tree")
 	}
@@ -161,7 +161,7 @@ func climb(t *Tree, nodes []treemath.NodeIndex, secret0 []byte, fail func(x tree
 		key, err := s.HPKE().DeriveKey(nodeSecret.Bytes())
 		if err == nil {
 			keys[x] = newNodeKey(nodeSecret, key)
-			if n := t.Parent(x); n == nil || string(n.EncryptionKey) != string(key.Public()) {
+			if string(t.parentKey(x)) != string(key.Public()) {
 				err = fail(x)
 			}
 		} else {
@@ -189,7 +189,7 @@ func OpenWelcomePath(t *Tree, own treemath.LeafIndex, leafKey provider.Decryptio
 	nodes := []treemath.NodeIndex{x}
 	var path [32]treemath.NodeIndex
 	for _, y := range treemath.DirectPath(path[:0], x, t.leaves) {
-		if t.Parent(y) != nil {
+		if !t.isBlank(y) {
 			nodes = append(nodes, y)
 		}
 	}

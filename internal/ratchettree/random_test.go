@@ -3,6 +3,7 @@ package ratchettree
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -93,13 +94,17 @@ func (g *group) compare() {
 			t.Fatalf("NextLeaf is %d, want %d", got, first)
 		}
 	}
-	sameTree(t, tree, tree.Nodes())
+	sameTree(t, tree, nodesOf(tree))
 }
 
 // sameTree builds a tree from nodes, and from their encoding, which must be tree.
 func sameTree(t testing.TB, tree *Tree, nodes []proto.Node) {
 	t.Helper()
-	decoded, err := proto.DecodeRatchetTree(proto.AppendRatchetTree(nil, nodes))
+	encoded := proto.AppendRatchetTree(nil, nodes)
+	if !bytes.Equal(tree.AppendRatchetTree([]byte("dst")), append([]byte("dst"), encoded...)) {
+		t.Fatal("AppendRatchetTree gives another encoding")
+	}
+	decoded, err := proto.DecodeRatchetTree(encoded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,38 +123,26 @@ func sameTree(t testing.TB, tree *Tree, nodes []proto.Node) {
 // compareChanged applies what Changed says to the old nodes.
 func compareChanged(t testing.TB, before, now *Tree) {
 	t.Helper()
-	nodes := before.Nodes()
-	width := int(treemath.Width(now.leaves))
-	for len(nodes) < width {
-		nodes = append(nodes, proto.Node{})
+	encoded := func(tree *Tree) map[treemath.NodeIndex]string {
+		m := make(map[treemath.NodeIndex]string)
+		tree.Nodes(func(x treemath.NodeIndex, enc []byte) bool { m[x] = string(enc); return true })
+		return m
 	}
-	seen := make(map[treemath.NodeIndex]bool)
-	now.Changed(before, func(x treemath.NodeIndex, n proto.Node) bool {
-		if seen[x] || nodes[x] == n {
+	nodes, seen := encoded(before), make(map[treemath.NodeIndex]bool)
+	for x, c := range now.Changed(before) {
+		if seen[x] || nodes[x] == string(c.Now) || nodes[x] != string(c.Before) {
 			t.Errorf("node %d is listed twice or did not change", x)
 		}
 		seen[x] = true
-		nodes[x] = n
-		return true
-	})
-	for x, n := range nodes {
-		want := proto.Node{}
-		if x < width {
-			i := treemath.NodeIndex(x)
-			want.Parent = now.Parent(i)
-			if i.IsLeaf() {
-				want.Leaf = now.Leaf(i.Leaf())
-			}
-		}
-		if n != want {
-			t.Fatalf("node %d is not listed", x)
+		if nodes[x] = string(c.Now); c.Now == nil {
+			delete(nodes, x)
 		}
 	}
-	sameTree(t, now, nodes)
-	stops := 0
-	now.Changed(before, func(treemath.NodeIndex, proto.Node) bool { stops++; return false })
-	if stops > 1 {
-		t.Error("Changed goes on after false")
+	if !maps.Equal(nodes, encoded(now)) {
+		t.Fatal("a node is not listed")
+	}
+	for range now.Changed(before) { // which panics if it goes on
+		break
 	}
 }
 
@@ -186,7 +179,7 @@ func compareDamaged(t testing.TB, rng *rand.Rand, tree *Tree) {
 		if err != nil {
 			continue
 		}
-		ref.leaves, ref.nodes = got.leaves, got.Nodes()
+		ref.leaves, ref.nodes = got.leaves, nodesOf(got)
 		if err := got.VerifyParentHashes(); (err == nil) != ref.parentHashesValid() {
 			t.Fatalf("parent hashes: %v, reference %t", err, ref.parentHashesValid())
 		}
@@ -195,7 +188,7 @@ func compareDamaged(t testing.TB, rng *rand.Rand, tree *Tree) {
 
 // deepNodes are the nodes of a tree, to be changed.
 func deepNodes(tree *Tree) []proto.Node {
-	nodes := tree.Nodes()
+	nodes := nodesOf(tree)
 	for x := range nodes {
 		if l := nodes[x].Leaf; l != nil {
 			c := *l

@@ -15,15 +15,14 @@ func (t *Tree) Resolution(dst []treemath.NodeIndex, x treemath.NodeIndex) []tree
 
 // resolution stops early once it has more than limit nodes.
 func (t *Tree) resolution(dst []treemath.NodeIndex, x treemath.NodeIndex, limit int) []treemath.NodeIndex {
-	s := t.slot(x)
 	switch {
 	case len(dst) > limit:
-	case s.leaf != nil:
+	case !t.isBlank(x):
 		dst = append(dst, x)
-	case s.parent != nil:
-		dst = append(dst, x)
-		for _, i := range s.parent.UnmergedLeaves {
-			dst = append(dst, i.Node())
+		if !x.IsLeaf() {
+			for _, i := range t.unmerged(x) {
+				dst = append(dst, i.Node())
+			}
 		}
 	case !x.IsLeaf() && !t.behind(x):
 		dst = t.resolution(dst, treemath.Left(x), limit)
@@ -39,7 +38,7 @@ func (t *Tree) behind(x treemath.NodeIndex) bool {
 
 // empty reports whether the resolution of x is empty.
 func (t *Tree) empty(x treemath.NodeIndex) bool {
-	if !t.slot(x).blank() {
+	if !t.isBlank(x) {
 		return false
 	}
 	return x.IsLeaf() || t.behind(x) || t.empty(treemath.Left(x)) && t.empty(treemath.Right(x))

@@ -3,35 +3,42 @@
 //
 // A Tree never changes; Edit makes the next one. Nodes stand in chunks, and the
 // next tree copies only the chunks that it changes, so epochs share the rest, and
-// a commit in a full tree costs O(log N). Tree hashes are cached with the nodes.
+// a commit in a full tree costs O(log N).
+//
+// A tree keeps its nodes encoded, each with its tree hash in one allocation: that
+// is what hashes, signatures and ratchet_tree extensions are made of, and a
+// decoded leaf is three times as large. What a caller asks for is decoded for it.
 //
 // A Tree is safe for concurrent use. An Edit is not.
 package ratchettree
 
 import (
+	"iter"
+	"slices"
+
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/internal/wire"
 	"github.com/hardmls/hardmls/provider"
 )
 
-// slot is a node with its tree hash: a leaf, a parent, or neither, if it is blank.
-type slot struct {
-	leaf   *proto.LeafNode
-	parent *proto.ParentNode
-	hash   []byte // RFC 9420 §7.8; nil in an Edit where it must be computed again
-}
-
-func (s *slot) blank() bool { return s.leaf == nil && s.parent == nil }
+// node is a node of a tree: its tree hash (RFC 9420 §7.8), Nh bytes, and behind it
+// the encoding of a LeafNode at an even index, a ParentNode at an odd one. A blank
+// node has no encoding, and no hash either where everything below its parent is
+// blank: see Edit.hash. It is immutable once its edit is finished.
+type node []byte
 
 // chunkSize is how many nodes an edit copies for one that it changes.
-const chunkSize = 32
+const chunkSize = 16
 
-type chunk [chunkSize]slot
+// chunk is a run of nodes. A nil chunk is one of blank nodes.
+type chunk [chunkSize]node
 
 // Tree is the public half of a ratchet tree. It is immutable.
 type Tree struct {
 	suite   provider.Suite
+	nh      int    // of suite
 	leaves  uint32 // a power of two
 	members int
 	blank   treemath.LeafIndex // no leaf before it is blank
@@ -43,68 +50,45 @@ type Tree struct {
 
 // New returns the tree of a group with one member, RFC 9420 §11.
 func New(s provider.Suite, leaf *proto.LeafNode) *Tree {
-	t := &Tree{suite: s, leaves: 1, members: 1, blank: 1, chunks: []*chunk{{{leaf: leaf}}}}
-	e := t.Edit()
-	e.index(0)
-	e.dirty(0)
-	return e.Finish()
+	b := NewBuilder(s)
+	b.set(0, b.e.newNode(leaf.Append))
+	return b.finish()
 }
 
 // FromNodes builds a tree from the nodes of a ratchet_tree extension, RFC 9420
-// §12.4.3.3, and checks its structure: V013, V015, V016, and the unmerged leaves,
-// V014, V017, V124 and V125. Keys, hashes and signatures are Verify's.
+// §12.4.3.3, and checks its structure: V015 and what Builder.Tree checks.
 func FromNodes(s provider.Suite, nodes []proto.Node) (*Tree, error) {
-	for len(nodes) > 0 && nodes[len(nodes)-1] == (proto.Node{}) {
-		nodes = nodes[:len(nodes)-1]
-	}
-	if len(nodes) == 0 {
-		return nil, check.Errorf(check.V016, "tree without members")
-	}
-	if len(nodes)%2 == 0 { // a parent without members on its right is in no path
-		return nil, check.Errorf(check.V016, "tree ends with a parent")
-	}
-	if len(nodes) > treemath.MaxLeaves {
-		return nil, check.Errorf(check.V013, "tree of %d nodes", len(nodes))
-	}
-	leaves := treemath.FullSize(uint32(len(nodes)+1) / 2)
-	width := treemath.Width(leaves)
-	t := &Tree{suite: s, leaves: leaves, chunks: make([]*chunk, (width+chunkSize-1)/chunkSize)}
-	for i := range t.chunks {
-		t.chunks[i] = new(chunk)
-	}
-	e := t.Edit()
-	for i := range e.copied { // nobody else has these chunks
-		e.copied[i] = true
-	}
-	for i, n := range nodes {
-		x := treemath.NodeIndex(i)
-		if n.Leaf != nil && !x.IsLeaf() || n.Parent != nil && x.IsLeaf() {
+	b := NewBuilder(s)
+	for i := range nodes {
+		x, n := treemath.NodeIndex(i), &nodes[i]
+		switch {
+		case n.Leaf != nil && !x.IsLeaf() || n.Parent != nil && x.IsLeaf():
 			return nil, check.Errorf(check.V015, "node %d is of the wrong type", i)
-		}
-		if n == (proto.Node{}) {
-			continue
-		}
-		*e.own(x) = slot{leaf: n.Leaf, parent: n.Parent}
-		e.index(x)
-		if n.Leaf != nil {
-			e.t.members++
-			e.t.last = x.Leaf()
+		case n.Leaf != nil:
+			b.set(x, b.e.newNode(n.Leaf.Append))
+		case n.Parent != nil:
+			b.set(x, b.e.newNode(n.Parent.Append))
 		}
 	}
-	if e.t.members == 0 {
-		return nil, check.Errorf(check.V016, "tree without members")
-	}
-	e.findBlank()
-	if err := e.t.checkUnmerged(); err != nil {
-		return nil, err
-	}
-	return e.Finish(), nil
+	return b.Tree()
 }
 
-// slot returns the node at x, which is within the tree.
-func (t *Tree) slot(x treemath.NodeIndex) *slot {
-	return &t.chunks[x/chunkSize][x%chunkSize]
+// node returns the node at x, which is within the tree.
+func (t *Tree) node(x treemath.NodeIndex) node {
+	c := t.chunks[x/chunkSize]
+	if c == nil {
+		return nil
+	}
+	return c[x%chunkSize]
 }
+
+// encoded returns the encoding of the node at x, nil if it is blank.
+func (t *Tree) encoded(x treemath.NodeIndex) []byte {
+	return t.chunks[x/chunkSize].encoded(int(x%chunkSize), t.nh)
+}
+
+// isBlank reports whether the node at x is blank.
+func (t *Tree) isBlank(x treemath.NodeIndex) bool { return len(t.node(x)) <= t.nh }
 
 // Suite returns the suite of the tree.
 func (t *Tree) Suite() provider.Suite { return t.suite }
@@ -116,62 +100,129 @@ func (t *Tree) LeafCount() uint32 { return t.leaves }
 // MemberCount returns how many leaves are not blank.
 func (t *Tree) MemberCount() int { return t.members }
 
-// Leaf returns a leaf, nil if it is blank or outside the tree.
-func (t *Tree) Leaf(i treemath.LeafIndex) *proto.LeafNode {
-	if uint32(i) >= t.leaves {
-		return nil
-	}
-	return t.slot(i.Node()).leaf
+// IsMember reports whether a leaf is within the tree and not blank.
+func (t *Tree) IsMember(i treemath.LeafIndex) bool {
+	return uint32(i) < t.leaves && !t.isBlank(i.Node())
 }
 
-// Parent returns a parent node, nil if it is blank, a leaf, or outside the tree.
-func (t *Tree) Parent(x treemath.NodeIndex) *proto.ParentNode {
-	if uint32(x) >= treemath.Width(t.leaves) {
+// Leaf decodes a leaf: nil if it is blank or outside the tree. Its bytes are the
+// tree's.
+func (t *Tree) Leaf(i treemath.LeafIndex) *proto.LeafNode {
+	if !t.IsMember(i) {
 		return nil
 	}
-	return t.slot(x).parent
+	return decodeLeaf(t.encoded(i.Node()))
+}
+
+// decodeLeaf decodes what was decoded, or encoded from a leaf, before.
+func decodeLeaf(b []byte) *proto.LeafNode {
+	leaf := new(proto.LeafNode)
+	r := wire.NewReader(b)
+	leaf.Decode(&r)
+	return leaf
+}
+
+// Parent decodes a parent node: nil if it is blank, a leaf, or outside the tree.
+func (t *Tree) Parent(x treemath.NodeIndex) *proto.ParentNode {
+	if x.IsLeaf() || uint32(x) >= treemath.Width(t.leaves) || t.isBlank(x) {
+		return nil
+	}
+	p := new(proto.ParentNode)
+	r := wire.NewReader(t.encoded(x))
+	p.Decode(&r)
+	return p
 }
 
 // encryptionKey returns the key of a node that is not blank, nil otherwise.
 func (t *Tree) encryptionKey(x treemath.NodeIndex) []byte {
-	switch s := t.slot(x); {
-	case s.leaf != nil:
-		return s.leaf.EncryptionKey
-	case s.parent != nil:
-		return s.parent.EncryptionKey
+	enc := t.encoded(x)
+	if enc == nil {
+		return nil
 	}
-	return nil
+	r := wire.NewReader(enc)
+	return r.Opaque()
+}
+
+// parentKey is encryptionKey of a parent: nil also for what is none.
+func (t *Tree) parentKey(x treemath.NodeIndex) []byte {
+	if x.IsLeaf() || uint32(x) >= treemath.Width(t.leaves) {
+		return nil
+	}
+	return t.encryptionKey(x)
+}
+
+// SignatureKey returns the signature key of a member, nil for a leaf that is blank
+// or outside the tree. It allocates nothing.
+func (t *Tree) SignatureKey(i treemath.LeafIndex) []byte {
+	if !t.IsMember(i) {
+		return nil
+	}
+	return t.signatureKey(i.Node())
+}
+
+// signatureKey returns the signature key of a leaf that is not blank.
+func (t *Tree) signatureKey(x treemath.NodeIndex) []byte {
+	r := wire.NewReader(t.encoded(x))
+	r.Opaque()
+	return r.Opaque()
 }
 
 // Members calls yield for each leaf that is not blank, from the left, until it
 // returns false.
 func (t *Tree) Members(yield func(i treemath.LeafIndex, leaf *proto.LeafNode) bool) {
-	for i := range treemath.LeafIndex(t.leaves) {
-		if leaf := t.slot(i.Node()).leaf; leaf != nil && !yield(i, leaf) {
-			return
+	t.memberNodes(func(i treemath.LeafIndex, enc []byte) bool { return yield(i, decodeLeaf(enc)) })
+}
+
+// memberNodes is Members without decoding.
+func (t *Tree) memberNodes(yield func(i treemath.LeafIndex, enc []byte) bool) {
+	t.Nodes(func(x treemath.NodeIndex, enc []byte) bool { return !x.IsLeaf() || yield(x.Leaf(), enc) })
+}
+
+// Nodes calls yield for the encoding of each node that is not blank, in their
+// order, until it returns false. The bytes are the tree's.
+func (t *Tree) Nodes(yield func(x treemath.NodeIndex, enc []byte) bool) {
+	for i, c := range t.chunks {
+		if c == nil {
+			continue
+		}
+		for k, n := range c {
+			if len(n) > t.nh && !yield(treemath.NodeIndex(i*chunkSize+k), n[t.nh:]) {
+				return
+			}
 		}
 	}
 }
 
-// Nodes returns the nodes in their order, blank ones included.
-func (t *Tree) Nodes() []proto.Node {
-	nodes := make([]proto.Node, treemath.Width(t.leaves))
-	for i := range nodes {
-		s := t.slot(treemath.NodeIndex(i))
-		nodes[i] = proto.Node{Leaf: s.leaf, Parent: s.parent}
-	}
-	return nodes
-}
-
 // AppendRatchetTree appends the content of a ratchet_tree extension, RFC 9420
 // §12.4.3.3.
-func (t *Tree) AppendRatchetTree(b []byte) []byte { return proto.AppendRatchetTree(b, t.Nodes()) }
+func (t *Tree) AppendRatchetTree(b []byte) []byte {
+	size, next := 0, treemath.NodeIndex(0)
+	t.Nodes(func(x treemath.NodeIndex, enc []byte) bool {
+		size += int(x-next) + 2 + len(enc) // blank nodes, presence and type
+		next = x + 1
+		return true
+	})
+	b = wire.AppendVarint(slices.Grow(b, size+4), size)
+	next = 0
+	t.Nodes(func(x treemath.NodeIndex, enc []byte) bool {
+		for ; next < x; next++ {
+			b = proto.AppendEncodedNode(b, next, nil)
+		}
+		b = proto.AppendEncodedNode(b, x, enc)
+		next++
+		return true
+	})
+	return b
+}
 
 // TreeHash returns the tree hash of the root, RFC 9420 §7.8. It is shared.
-func (t *Tree) TreeHash() []byte { return t.slot(treemath.Root(t.leaves)).hash }
+func (t *Tree) TreeHash() []byte { return t.NodeHash(treemath.Root(t.leaves)) }
 
 // NodeHash returns the tree hash of a node of the tree. It is shared.
-func (t *Tree) NodeHash(x treemath.NodeIndex) []byte { return t.slot(x).hash }
+func (t *Tree) NodeHash(x treemath.NodeIndex) []byte {
+	var h hasher
+	return t.nodeHash(&h, x)
+}
 
 // HasEncryptionKey reports whether a leaf or parent of the tree has that key.
 func (t *Tree) HasEncryptionKey(pub []byte) bool {
@@ -190,39 +241,52 @@ func (t *Tree) FindSignatureKey(pub []byte) (treemath.LeafIndex, bool) {
 }
 
 func (t *Tree) hasSignatureKey(i uint32, pub []byte) bool {
-	leaf := t.slot(treemath.LeafIndex(i).Node()).leaf
-	return leaf != nil && string(leaf.SignatureKey) == string(pub)
+	return t.IsMember(treemath.LeafIndex(i)) && string(t.SignatureKey(treemath.LeafIndex(i))) == string(pub)
 }
 
-// Changed calls yield for each node that differs from since's, with what it is
-// now (blank where it is gone), until it returns false. It costs what changed,
+// Change is a node of two trees: its encoding now and before, nil where it is
+// blank.
+type Change struct{ Now, Before []byte }
+
+// Changed iterates over the nodes that differ from since's. It costs what changed,
 // besides a look at each chunk.
-func (t *Tree) Changed(since *Tree, yield func(x treemath.NodeIndex, n proto.Node) bool) {
-	for i := range max(len(t.chunks), len(since.chunks)) {
-		var now, before *chunk
-		if i < len(t.chunks) {
-			now = t.chunks[i]
-		}
-		if i < len(since.chunks) {
-			before = since.chunks[i]
-		}
-		if now == before {
-			continue
-		}
-		for k := range chunkSize {
-			var a, b slot
-			if now != nil {
-				a = now[k]
-			}
-			if before != nil {
-				b = before[k]
-			}
-			if a.leaf == b.leaf && a.parent == b.parent {
+func (t *Tree) Changed(since *Tree) iter.Seq2[treemath.NodeIndex, Change] {
+	return func(yield func(treemath.NodeIndex, Change) bool) {
+		for i := range max(len(t.chunks), len(since.chunks)) {
+			now, before := t.chunk(i), since.chunk(i)
+			if now == before {
 				continue
 			}
-			if !yield(treemath.NodeIndex(i*chunkSize+k), proto.Node{Leaf: a.leaf, Parent: a.parent}) {
-				return
+			for k := range chunkSize {
+				c := Change{now.encoded(k, t.nh), before.encoded(k, t.nh)}
+				if !same(c.Now, c.Before) && !yield(treemath.NodeIndex(i*chunkSize+k), c) {
+					return
+				}
 			}
 		}
 	}
+}
+
+// chunk returns a chunk that may be behind the tree.
+func (t *Tree) chunk(i int) *chunk {
+	if i < len(t.chunks) {
+		return t.chunks[i]
+	}
+	return nil
+}
+
+// encoded returns the encoding of a node of a chunk, which may be nil.
+func (c *chunk) encoded(k, nh int) []byte {
+	if c == nil || len(c[k]) <= nh {
+		return nil
+	}
+	return c[k][nh:]
+}
+
+// same reports whether a and b are the same bytes of one node, or both blank.
+func same(a, b []byte) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
+	}
+	return &a[0] == &b[0]
 }

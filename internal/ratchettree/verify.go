@@ -2,6 +2,7 @@ package ratchettree
 
 import (
 	"bytes"
+	"encoding/binary"
 	"runtime"
 	"slices"
 	"sync"
@@ -18,29 +19,37 @@ import (
 // in between (V125), RFC 9420 §12.4.3.1.
 func (t *Tree) checkUnmerged() error {
 	for x := treemath.NodeIndex(1); uint32(x) < treemath.Width(t.leaves); x += 2 {
-		p := t.slot(x).parent
-		if p == nil {
-			continue
-		}
-		for k, i := range p.UnmergedLeaves {
+		unmerged := t.unmerged(x)
+		for k, i := range unmerged {
 			switch {
-			case k > 0 && p.UnmergedLeaves[k-1] >= i:
+			case k > 0 && unmerged[k-1] >= i:
 				return check.Errorf(check.V014, "node %d: unmerged leaves are not strictly increasing", x)
 			case uint32(i) >= t.leaves:
 				return check.As(check.V017, check.ClassTree, "node %d: unmerged leaf %d outside the tree", x, i)
 			case !treemath.InSubtree(i.Node(), x):
 				return check.Errorf(check.V124, "node %d: unmerged leaf %d is not below it", x, i)
-			case t.slot(i.Node()).leaf == nil:
+			case !t.IsMember(i):
 				return check.Errorf(check.V124, "node %d: unmerged leaf %d is blank", x, i)
 			}
 		}
 		for _, child := range [...]treemath.NodeIndex{treemath.Left(x), treemath.Right(x)} {
-			if err := t.checkListed(x, child, below(p.UnmergedLeaves, child)); err != nil {
+			if err := t.checkListed(x, child, below(unmerged, child)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// unmerged returns the unmerged leaves of a parent, none of a blank one.
+func (t *Tree) unmerged(x treemath.NodeIndex) []treemath.LeafIndex {
+	var leaves []treemath.LeafIndex
+	if enc := t.encoded(x); enc != nil {
+		for list := proto.UnmergedLeaves(enc); len(list) >= 4; list = list[4:] {
+			leaves = append(leaves, treemath.LeafIndex(binary.BigEndian.Uint32(list)))
+		}
+	}
+	return leaves
 }
 
 // checkListed checks that the next parents below x that are not blank list the
@@ -49,8 +58,8 @@ func (t *Tree) checkListed(x, child treemath.NodeIndex, leaves []treemath.LeafIn
 	if len(leaves) == 0 || child.IsLeaf() {
 		return nil
 	}
-	if p := t.slot(child).parent; p != nil {
-		if missing := difference(leaves, p.UnmergedLeaves); len(missing) > 0 {
+	if !t.isBlank(child) {
+		if missing := difference(leaves, t.unmerged(child)); len(missing) > 0 {
 			return check.Errorf(check.V125, "leaf %d is unmerged at node %d but not at node %d", missing[0], x, child)
 		}
 		return nil
@@ -87,7 +96,7 @@ func (t *Tree) VerifyUniqueKeys() error {
 			}
 			continue
 		}
-		sig := string(t.slot(x).leaf.SignatureKey)
+		sig := string(t.signatureKey(x))
 		if _, ok := signers[sig]; ok {
 			return check.AtLeaf(check.Errorf(check.V127, "signature key of another member"), uint32(x.Leaf()))
 		}
@@ -107,7 +116,7 @@ func (t *Tree) VerifyParentHashes() error {
 	var buf []treemath.NodeIndex
 	var h hasher
 	for x := treemath.NodeIndex(1); uint32(x) < treemath.Width(t.leaves); x += 2 {
-		p := t.slot(x).parent
+		p := t.Parent(x)
 		if p == nil {
 			continue
 		}
@@ -157,18 +166,18 @@ func (t *Tree) candidate(p *proto.ParentNode, c treemath.NodeIndex, buf []treema
 // storedParentHash returns the parent_hash field of a node, false for a leaf that
 // has none.
 func (t *Tree) storedParentHash(x treemath.NodeIndex) ([]byte, bool) {
-	s := t.slot(x)
-	if s.parent != nil {
-		return s.parent.ParentHash, true
+	if !x.IsLeaf() {
+		return t.Parent(x).ParentHash, true
 	}
-	return s.leaf.ParentHash, s.leaf.Source == proto.LeafNodeSourceCommit
+	leaf := t.Leaf(x.Leaf())
+	return leaf.ParentHash, leaf.Source == proto.LeafNodeSourceCommit
 }
 
 // VerifyLeafSignatures verifies the signature of every leaf once, over all cores,
 // RFC 9420 §7.3 (V044, V045): check.ErrAuth if one fails.
 func (t *Tree) VerifyLeafSignatures(groupID []byte) error {
 	members := make([]treemath.LeafIndex, 0, t.members)
-	t.Members(func(i treemath.LeafIndex, _ *proto.LeafNode) bool {
+	t.memberNodes(func(i treemath.LeafIndex, _ []byte) bool {
 		members = append(members, i)
 		return true
 	})
