@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/treemath"
 )
 
 // Schema is the value of "schema" in JSON. Members may be added under one number;
@@ -136,7 +137,8 @@ func (r *Report) jsonField(f *Field) *jsonField {
 
 func (t *Tree) json() *jsonTree {
 	j := &jsonTree{Leaves: t.Leaves, Members: t.Members, Hash: hex.EncodeToString(t.Hash), Nodes: []jsonNode{}}
-	for i, n := range t.Nodes {
+	for i := range t.nodes {
+		n := t.Node(treemath.NodeIndex(i))
 		if n.Blank {
 			continue
 		}

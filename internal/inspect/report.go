@@ -10,9 +10,9 @@ import (
 	"github.com/hardmls/hardmls/provider"
 )
 
-// MaxInput is the longest input that is accepted: the ratchet tree of more than
-// 100,000 members.
-const MaxInput = 64 << 20
+// MaxInput is the longest input that is accepted: the ratchet tree of about 50,000
+// members.
+const MaxInput = 16 << 20
 
 // Options say how input is read.
 type Options struct {

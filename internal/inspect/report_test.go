@@ -15,6 +15,7 @@ import (
 
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/internal/treemath"
 	"github.com/hardmls/hardmls/internal/wire"
 	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/provider/auto"
@@ -209,9 +210,9 @@ func TestVerdicts(t *testing.T) {
 func TestVerdictsInPlace(t *testing.T) {
 	tree := fixture(t, "ratchet-tree")
 	r := inspected(t, tree, Options{GroupID: []byte("book club")})
-	for i := range r.Tree.Nodes {
-		if n := &r.Tree.Nodes[i]; i%2 == 0 && !n.Blank && n.Signed != Passed {
-			t.Errorf("node %d: %v", i, n.Signed)
+	for x := treemath.NodeIndex(0); int(x) < r.Tree.Width(); x += 2 {
+		if n := r.Tree.Node(x); !n.Blank && n.Signed != Passed {
+			t.Errorf("node %d: %v", x, n.Signed)
 		}
 	}
 	expect(t, inspected(t, tree, Options{}), check.V045, Unknown)
@@ -226,8 +227,8 @@ func TestVerdictsInPlace(t *testing.T) {
 	at := bytes.Index(b, nodes[8].Leaf.Signature)
 	b[at] ^= 1
 	r = inspected(t, b, Options{})
-	if r.Tree.Nodes[8].Signed != Failed || r.Tree.Nodes[2].Signed != Passed {
-		t.Errorf("%+v", r.Tree.Nodes)
+	if r.Tree.Node(8).Signed != Failed || r.Tree.Node(2).Signed != Passed {
+		t.Errorf("leaf 4 %v, leaf 1 %v", r.Tree.Node(8).Signed, r.Tree.Node(2).Signed)
 	}
 
 	// The content of an extension is damaged: the structure around it is

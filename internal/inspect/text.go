@@ -183,10 +183,10 @@ func (p *printer) tree() {
 	if t == nil {
 		return
 	}
-	p.printf("\n%s\n", p.Dim(fmt.Sprintf("ratchet tree of width %d, %s", len(t.Nodes), plural(t.Members, "member"))))
+	p.printf("\n%s\n", p.Dim(fmt.Sprintf("ratchet tree of width %d, %s", t.Width(), plural(t.Members, "member"))))
 	d := drawing{printer: p, left: maxLines}
 	if p.All {
-		d.left = len(t.Nodes)
+		d.left = t.Width()
 	}
 	d.node(treemath.Root(t.Leaves), "", "")
 }
@@ -199,8 +199,8 @@ type drawing struct {
 // node draws the subtree of x: first stands before its line, rest before those of
 // its children.
 func (d *drawing) node(x treemath.NodeIndex, first, rest string) {
-	n := &d.Tree.Nodes[x]
-	members, blanks := d.below(x)
+	n := d.Tree.Node(x)
+	members, blanks := d.Tree.below(x)
 	switch {
 	case x.IsLeaf():
 		d.printf("%s%d %s\n", first, x, d.leaf(x, n))
@@ -232,28 +232,12 @@ func (d *drawing) node(x treemath.NodeIndex, first, rest string) {
 	}
 }
 
-func (d *drawing) leaf(x treemath.NodeIndex, n *Node) string {
+func (d *drawing) leaf(x treemath.NodeIndex, n Node) string {
 	text := fmt.Sprintf("leaf %d ", x.Leaf())
 	if n.Blank {
 		return d.Dim(text + "blank")
 	}
 	return text + n.Member + " " + n.Source + " " + d.mark(n.Signed)
-}
-
-// below counts members and blank leaves in a subtree.
-func (d *drawing) below(x treemath.NodeIndex) (members, blanks int) {
-	lo, hi := x, x
-	for !lo.IsLeaf() {
-		lo, hi = treemath.Left(lo), treemath.Right(hi)
-	}
-	for i := lo; i <= hi; i += 2 {
-		if d.Tree.Nodes[i].Blank {
-			blanks++
-		} else {
-			members++
-		}
-	}
-	return members, blanks
 }
 
 func (p *printer) facts() {

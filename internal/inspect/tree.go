@@ -19,7 +19,10 @@ type Tree struct {
 	Leaves  uint32 // a power of two
 	Members int
 	Hash    []byte // nil if the suite is unknown
-	Nodes   []Node // in the order of RFC 9420's appendix C; blank to the end of the full tree
+
+	nodes  []proto.Node
+	signed []Status // by leaf
+	suffix []uint32 // by leaf, one more: members from there on
 }
 
 // A Node is one node of a Tree.
@@ -33,23 +36,45 @@ type Node struct {
 
 // newTree returns what is drawn of a tree.
 func newTree(nodes []proto.Node) *Tree {
-	t := &Tree{Leaves: treemath.FullSize(uint32(len(nodes)+1) / 2)}
-	t.Nodes = make([]Node, treemath.Width(t.Leaves))
-	for i := range t.Nodes {
-		n := &t.Nodes[i]
-		n.Signed = Unknown
-		switch {
-		case i < len(nodes) && nodes[i].Leaf != nil:
-			t.Members++
-			n.Member = credentialText(&nodes[i].Leaf.Credential)
-			n.Source = leafSourceName(uint64(nodes[i].Leaf.Source))
-		case i < len(nodes) && nodes[i].Parent != nil:
-			n.Unmerged = nodes[i].Parent.UnmergedLeaves
-		default:
-			n.Blank = true
+	t := &Tree{nodes: nodes, Leaves: treemath.FullSize(uint32(len(nodes)+1) / 2)}
+	t.signed = make([]Status, (len(nodes)+1)/2)
+	t.suffix = make([]uint32, len(t.signed)+1)
+	for i := len(t.signed) - 1; i >= 0; i-- {
+		t.signed[i] = Unknown
+		t.suffix[i] = t.suffix[i+1]
+		if nodes[2*i].Leaf != nil {
+			t.suffix[i]++
 		}
 	}
+	t.Members = int(t.suffix[0])
 	return t
+}
+
+// Width returns how many nodes the full tree has.
+func (t *Tree) Width() int { return int(treemath.Width(t.Leaves)) }
+
+// Node returns a node by its index, as in RFC 9420's appendix C.
+func (t *Tree) Node(x treemath.NodeIndex) Node {
+	switch {
+	case int(x) >= len(t.nodes):
+	case t.nodes[x].Leaf != nil:
+		leaf := t.nodes[x].Leaf
+		return Node{Member: credentialText(&leaf.Credential), Source: leafSourceName(uint64(leaf.Source)), Signed: t.signed[x.Leaf()]}
+	case t.nodes[x].Parent != nil:
+		return Node{Unmerged: t.nodes[x].Parent.UnmergedLeaves}
+	}
+	return Node{Blank: true}
+}
+
+// below counts members and blank leaves in the subtree of x.
+func (t *Tree) below(x treemath.NodeIndex) (members, blanks int) {
+	lo, hi := x, x
+	for !lo.IsLeaf() {
+		lo, hi = treemath.Left(lo), treemath.Right(hi)
+	}
+	from := func(i treemath.LeafIndex) int { return int(t.suffix[min(int(i), len(t.suffix)-1)]) }
+	members = from(lo.Leaf()) - from(hi.Leaf()+1)
+	return members, int(hi.Leaf()-lo.Leaf()) + 1 - members
 }
 
 // credentialText names a credential for people, in printable ASCII characters.
@@ -111,15 +136,15 @@ func (v *verifier) tree(s provider.Suite, nodes []proto.Node, f *Field, path str
 func (v *verifier) leafSignatures(s provider.Suite, tree *ratchettree.Tree, f *Field, path string) {
 	signed, failed, unknown, first := 0, 0, 0, ""
 	tree.Members(func(i treemath.LeafIndex, leaf *proto.LeafNode) bool {
-		n := &v.Tree.Nodes[i.Node()]
+		status := &v.Tree.signed[i]
 		switch {
 		case v.groupID == nil && leaf.Source != proto.LeafNodeSourceKeyPackage:
 			unknown++
 		case verifyLeaf(s, leaf, v.groupID, i) == nil:
-			n.Signed = Passed
+			*status = Passed
 			signed++
 		default:
-			n.Signed = Failed
+			*status = Failed
 			if failed++; failed == 1 {
 				first = strconv.Itoa(int(i))
 			}
