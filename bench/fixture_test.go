@@ -6,10 +6,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hardmls/hardmls/bench/workload"
 	"github.com/hardmls/hardmls/mls"
 	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/provider/auto"
-	"github.com/hardmls/hardmls/provider/soft"
 	"github.com/hardmls/hardmls/storage/mem"
 )
 
@@ -66,26 +66,11 @@ var crypto = sync.OnceValue(func() provider.Crypto {
 
 func backend() string { return crypto().Report().Backend }
 
-var accept = mls.AuthenticatorFunc(func(context.Context, mls.AuthRequest) error { return nil })
+func config(id provider.CipherSuite) mls.Config { return workload.Config(id) }
 
-// nullSigner returns a constant in no time, for what a send costs beside the
-// signature. Nobody can verify it.
-type nullSigner struct{ provider.Signer }
-
-func (s nullSigner) Sign(_ context.Context, dst, _ []byte) ([]byte, error) {
-	return append(dst, zero64[:]...), nil
-}
-
-var zero64 [64]byte
-
-func config(id provider.CipherSuite) mls.Config {
-	return mls.Config{
-		Authenticator: accept,
-		CipherSuite:   id,
-		LeaseSize:     100, // what a send costs without its batch
-		PastEpochs:    -1,  // nothing is dropped while timing
-		OutOfOrder:    mls.DefaultOutOfOrder,
-	}
+// of is the setup as package workload has it.
+func (s setup) of() workload.Setup {
+	return workload.Setup{Crypto: crypto(), Suite: s.suite, Size: s.size, Members: s.members, Null: s.null}
 }
 
 // pair is a sender and a receiver in a group of the given size.
@@ -121,7 +106,8 @@ var pairs = struct {
 // fenced as soon as both write; each benchmark makes its own.
 func (p *pair) withNullSigner(tb testing.TB) *mls.Group {
 	tb.Helper()
-	g, err := mls.LoadGroup(context.Background(), p.provider, p.alice.ID(), mls.Signers(nullSigner{p.signer}), config(p.alice.CipherSuite()))
+	signer := workload.NullSigner{Signer: p.signer}
+	g, err := mls.LoadGroup(context.Background(), p.provider, p.alice.ID(), mls.Signers(signer), config(p.alice.CipherSuite()))
 	must(tb, err)
 	return g
 }
@@ -143,40 +129,9 @@ func newPair(tb testing.TB, use pairUse, id provider.CipherSuite, members int) *
 
 func makePair(tb testing.TB, id provider.CipherSuite, members int) *pair {
 	tb.Helper()
-	ctx := context.Background()
-	s, err := crypto().Suite(id)
+	p, err := workload.NewPair(setup{suite: id, members: members}.of(), config(id))
 	must(tb, err)
-	cfg := config(id)
-	client := func(name string) (provider.Provider, *mem.Store, provider.Signer, mls.Credential) {
-		signer, err := soft.NewSigner(crypto(), s)
-		must(tb, err)
-		store := mem.New()
-		return provider.Bundle{Backend: crypto(), Store: store}, store, signer, mls.BasicCredential([]byte(name))
-	}
-	ap, astore, asigner, acred := client("alice")
-	alice, err := mls.NewGroup(ctx, ap, asigner, acred, cfg)
-	must(tb, err)
-	var kps []*mls.KeyPackage
-	bp, _, bsigner, bcred := client("bob")
-	kp, err := mls.NewKeyPackage(ctx, bp, bsigner, bcred, cfg)
-	must(tb, err)
-	kps = append(kps, kp)
-	for i := 2; i < members; i++ {
-		p, _, signer, cred := client(fmt.Sprint("member ", i))
-		kp, err := mls.NewKeyPackage(ctx, p, signer, cred, cfg)
-		must(tb, err)
-		kps = append(kps, kp)
-	}
-	bundle, err := alice.AddMembers(ctx, kps...)
-	must(tb, err)
-	must(tb, alice.MergePending(ctx))
-	w, err := mls.OpenWelcome(ctx, bp, bundle.Welcome, cfg)
-	must(tb, err)
-	staged, err := w.Stage(ctx, bsigner)
-	must(tb, err)
-	bob, err := staged.Join(ctx)
-	must(tb, err)
-	return &pair{alice: alice, bob: bob, provider: ap, signer: asigner, store: astore}
+	return &pair{alice: p.Alice, bob: p.Bob, provider: p.AliceIs.Provider, signer: p.AliceIs.Signer, store: p.AliceIs.Store}
 }
 
 func must(tb testing.TB, err error) {

@@ -1,131 +1,19 @@
 package bench
 
 import (
-	"context"
-	"encoding/binary"
 	"testing"
 
-	"github.com/hardmls/hardmls/provider"
-	"github.com/hardmls/hardmls/provider/soft"
+	"github.com/hardmls/hardmls/bench/workload"
 )
 
-// tbsOverhead is what FramedContentTBS and SignContent hold besides plaintext, in
-// a group of the benchmarks: ids, GroupContext, labels.
-const tbsOverhead = 290
+// floor is the bare work of one message.
+type floor struct{ *workload.Floor }
 
-// floor is the bare work of one message: the primitives in their order, on
-// buffers made before.
-type floor struct {
-	suite  provider.Suite
-	up     *provider.Upgrades
-	bound  provider.Bound
-	signer provider.Signer
-	pub    []byte
-
-	tbs        []byte // what is signed: about 200 bytes besides the plaintext
-	ratchet    [provider.MaxNh]byte
-	sample     []byte
-	key        [provider.MaxNk]byte
-	nonce      [provider.MaxNn]byte
-	sdKey      [provider.MaxNk]byte
-	sdNonce    [provider.MaxNn]byte
-	sig        []byte
-	plain      []byte // PrivateMessageContent
-	ad         [80]byte
-	senderData [12]byte
-	ciphertext []byte
-	sealedSD   []byte
-	openedSD   [32]byte
-	opened     []byte
-	secret     [provider.MaxNh]byte
-	info       []byte
-}
-
-func newFloor(tb testing.TB, s setup) *floor {
-	suite, err := crypto().Suite(s.suite)
+func newFloor(tb testing.TB, s setup) floor {
+	f, err := workload.NewFloor(s.of())
 	must(tb, err)
-	signer, err := soft.NewSigner(crypto(), suite)
-	must(tb, err)
-	p := suite.Params()
-	f := &floor{suite: suite, up: suite.Upgrades(), signer: signer, pub: signer.Public()}
-	if s.null {
-		f.signer = nullSigner{signer}
-	}
-	if f.up.Bind != nil {
-		f.bound = f.up.Bind.Bind(f.secret[:p.Nh])
-	}
-	f.tbs = make([]byte, s.size+tbsOverhead)
-	f.sig = make([]byte, 0, p.SigMax)
-	f.plain = make([]byte, s.size+p.SigMax+8)
-	f.ciphertext = make([]byte, 0, len(f.plain)+p.Nt)
-	f.sealedSD = make([]byte, 0, len(f.senderData)+p.Nt)
-	f.opened = make([]byte, 0, len(f.plain))
-	return f
+	return floor{f}
 }
 
-// step is one step of the sender ratchet, RFC 9420 §9.1.
-func (f *floor) step() {
-	p := f.suite.Params()
-	key, nonce, secret := f.key[:p.Nk], f.nonce[:p.Nn], f.ratchet[:p.Nh]
-	if f.up.Ratchet != nil {
-		f.up.Ratchet.RatchetStep(key, nonce, secret, 7)
-		return
-	}
-	f.expand(key, secret, "key", 7)
-	f.expand(nonce, secret, "nonce", 7)
-	f.expand(secret, secret, "secret", 7)
-}
-
-// expand is DeriveTreeSecret, RFC 9420 §9.
-func (f *floor) expand(out, secret []byte, label string, generation uint32) {
-	b := binary.BigEndian.AppendUint16(f.info[:0], uint16(len(out)))
-	b = append(b, byte(8+len(label)))
-	b = append(append(b, "MLS 1.0 "...), label...)
-	b = binary.BigEndian.AppendUint32(append(b, 4), generation)
-	f.suite.Expand(out, secret, b)
-	f.info = b
-}
-
-// senderDataKeys derives the keys of RFC 9420 §6.3.2 from a sample of the
-// ciphertext.
-func (f *floor) senderDataKeys() {
-	p := f.suite.Params()
-	key, nonce := f.sdKey[:p.Nk], f.sdNonce[:p.Nn]
-	sample := f.ciphertext[:min(len(f.ciphertext), p.Nh)]
-	if f.bound != nil {
-		f.bound.SenderDataKey(key, nonce, sample)
-		return
-	}
-	f.sample = append(f.sample[:0], sample...)
-	f.expand(key, f.secret[:p.Nh], "key", 0)
-	f.expand(nonce, f.secret[:p.Nh], "nonce", 0)
-}
-
-func (f *floor) send(tb testing.TB) {
-	p := f.suite.Params()
-	sig, err := f.signer.Sign(context.Background(), f.sig[:0], f.tbs)
-	must(tb, err)
-	f.sig = sig
-	f.step()
-	f.ciphertext = f.suite.Seal(f.ciphertext[:0], f.key[:p.Nk], f.nonce[:p.Nn], f.plain, f.ad[:])
-	f.senderDataKeys()
-	f.sealedSD = f.suite.Seal(f.sealedSD[:0], f.sdKey[:p.Nk], f.sdNonce[:p.Nn], f.senderData[:], f.ad[:45])
-}
-
-// receive opens what send made, under the same key: the ratchet is stepped, its
-// result put back.
-func (f *floor) receive(tb testing.TB) {
-	p := f.suite.Params()
-	f.senderDataKeys()
-	if _, err := f.suite.Open(f.openedSD[:0], f.sdKey[:p.Nk], f.sdNonce[:p.Nn], f.sealedSD, f.ad[:45]); err != nil {
-		tb.Fatal(err)
-	}
-	key, nonce := f.key, f.nonce
-	f.step()
-	f.key, f.nonce = key, nonce
-	var err error
-	if f.opened, err = f.suite.Open(f.opened[:0], f.key[:p.Nk], f.nonce[:p.Nn], f.ciphertext, f.ad[:]); err != nil {
-		tb.Fatal(err)
-	}
-	must(tb, f.suite.Verify(f.pub, f.tbs, f.sig))
-}
+func (f floor) send(tb testing.TB)    { must(tb, f.Send()) }
+func (f floor) receive(tb testing.TB) { must(tb, f.Receive()) }

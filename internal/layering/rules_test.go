@@ -29,6 +29,7 @@ var layers = [][]string{
 	{"mls", "internal/inspect"},
 	{"mls/host", "testvectors"},
 	{"internal/conformance", "internal/franken", "internal/simulation"},
+	{"bench/workload"},
 	{"bench", "cmd/...", "examples/...", "testvectors/fetch", "testvectors/generate"},
 }
 
@@ -43,7 +44,7 @@ type fence struct {
 var fences = []fence{
 	{
 		behind: []string{"provider/soft", "provider/auto", "storage/mem", "internal/asm/..."},
-		open:   []string{"provider/...", "storage/...", "internal/asm/...", "bench", "cmd/...", "examples/...", "testvectors/generate"},
+		open:   []string{"provider/...", "storage/...", "internal/asm/...", "bench/...", "cmd/...", "examples/...", "testvectors/generate"},
 		reason: "the engine knows the contract and no backend",
 	},
 	{
@@ -78,7 +79,7 @@ var fences = []fence{
 	},
 	{
 		behind: []string{"crypto/rand", "math/rand", "math/rand/v2"},
-		open:   []string{"provider/...", "storage/...", "bench", "cmd/...", "examples/...", "internal/franken", "internal/simulation", "testvectors/generate"},
+		open:   []string{"provider/...", "storage/...", "bench/...", "cmd/...", "examples/...", "internal/franken", "internal/simulation", "testvectors/generate"},
 		reason: "the engine's one source of randomness is provider.Crypto.Rand",
 	},
 	{
@@ -93,7 +94,7 @@ var fences = []fence{
 	},
 	{
 		behind: []string{"os/...", "net/...", "log", "syscall", "path/filepath"},
-		open:   []string{"provider/auto", "internal/asm/cpu", "internal/conformance", "testvectors/...", "bench", "cmd/...", "examples/..."},
+		open:   []string{"provider/auto", "internal/asm/cpu", "internal/conformance", "testvectors/...", "bench/...", "cmd/...", "examples/..."},
 		reason: "the engine reads no environment, opens no file or socket and logs nothing; the application does",
 	},
 }
