@@ -30,9 +30,8 @@ type CommitOptions struct {
 	// and Credential, if not nil, its credential.
 	Signer     provider.Signer
 	Credential *Credential
-	// GroupInfo asks for a GroupInfo of the new epoch; with ExternalPub it
-	// allows external commits.
-	GroupInfo, ExternalPub bool
+	// GroupInfo, if not nil, asks for a GroupInfo of the new epoch.
+	GroupInfo *GroupInfoOptions
 	// AAD is authenticated with the commit.
 	AAD []byte
 }
@@ -97,9 +96,9 @@ func (g *Group) entries(env *proposal.Env, base *epoch, stored []storedProposal,
 	sender := memberSender(base.own)
 	var all []proposal.Entry
 	if !opt.WithoutPending {
-		for _, p := range stored {
-			if opt.Filter == nil || opt.Filter(pendingProposalOf(p.Entry)) {
-				all = append(all, p.Entry)
+		for i := range stored {
+			if p := &stored[i].Entry; opt.Filter == nil || opt.Filter(pendingProposalOf(g.suite, p)) {
+				all = append(all, *p)
 			}
 		}
 	}
@@ -110,7 +109,7 @@ func (g *Group) entries(env *proposal.Env, base *epoch, stored []storedProposal,
 		w := p.wire
 		if w.Type == proto.ProposalTypePSK {
 			var err error
-			if w, err = g.withNonce(w); err != nil {
+			if w, err = withNonce(g.crypto.Rand(), g.suite, w); err != nil {
 				return nil, err
 			}
 		}
@@ -227,7 +226,7 @@ func (g *Group) composeCommit(ctx context.Context, env *proposal.Env, st *Staged
 // out. It sets st.next's own half.
 func (g *Group) commitPath(ctx context.Context, env *proposal.Env, st *StagedCommit, opt *CommitOptions) (*ratchettree.Path, *secret.Secret, error) {
 	base, c := st.base, st.change
-	next := &epoch{own: base.own, signer: base.signer, leafRef: base.leafRef.Clone()}
+	next := &epoch{own: base.own, signer: base.signer, leafRef: base.leafRef.Clone(), borrowed: base.borrowed}
 	if opt.OmitPath && !proposal.PathRequired(c.entries) && opt.Signer == nil && opt.Credential == nil {
 		c.finish(c.result.Edit.Finish())
 		next.private = base.private.Prune(c.tree)
@@ -239,7 +238,7 @@ func (g *Group) commitPath(ctx context.Context, env *proposal.Env, st *StagedCom
 		return nil, nil, &KeyError{"generate", err}
 	}
 	st.fresh = append(st.fresh, ref)
-	next.leafRef = ref.Clone()
+	next.leafRef, next.borrowed = ref.Clone(), false
 	if opt.Signer != nil {
 		next.signer = opt.Signer
 	}
@@ -288,7 +287,7 @@ func (g *Group) commitLeaf(ctx context.Context, base, next *epoch, key, parentHa
 func (g *Group) welcome(ctx context.Context, st *StagedCommit, d *derived, path *ratchettree.Path, opt *CommitOptions) error {
 	added := st.change.result.Added
 	if len(added) > 0 {
-		gi, err := g.signGroupInfo(ctx, st.next, false)
+		gi, err := g.signGroupInfo(ctx, st.next, GroupInfoOptions{NoRatchetTree: g.cfg.NoRatchetTree})
 		if err != nil {
 			return err
 		}
@@ -302,8 +301,8 @@ func (g *Group) welcome(ctx context.Context, st *StagedCommit, d *derived, path 
 		m := proto.MLSMessage{Version: proto.MLS10, WireFormat: proto.WireFormatWelcome, Welcome: &w}
 		st.welcome = m.Append(nil)
 	}
-	if opt.GroupInfo || opt.ExternalPub {
-		gi, err := g.signGroupInfo(ctx, st.next, opt.ExternalPub)
+	if opt.GroupInfo != nil {
+		gi, err := g.signGroupInfo(ctx, st.next, *opt.GroupInfo)
 		if err != nil {
 			return err
 		}
@@ -395,17 +394,23 @@ func (g *Group) StagedPending() *StagedCommit {
 
 // AddMembers commits the addition of the owners of key packages.
 func (g *Group) AddMembers(ctx context.Context, kps ...*KeyPackage) (*CommitBundle, error) {
-	var opt CommitOptions
-	for _, kp := range kps {
-		opt.Proposals = append(opt.Proposals, AddProposal(kp))
-	}
-	return g.Commit(ctx, opt)
+	return g.Commit(ctx, CommitOptions{Proposals: adds(kps)})
 }
 
 // RemoveMembers commits the removal of the members at the given leaf indices.
 func (g *Group) RemoveMembers(ctx context.Context, leaves ...uint32) (*CommitBundle, error) {
 	var opt CommitOptions
 	for _, l := range leaves {
+		opt.Proposals = append(opt.Proposals, RemoveProposal(l))
+	}
+	return g.Commit(ctx, opt)
+}
+
+// SwapMembers commits the removal of members and the addition of others, such as
+// the same clients with other keys, in one commit.
+func (g *Group) SwapMembers(ctx context.Context, remove []uint32, add ...*KeyPackage) (*CommitBundle, error) {
+	opt := CommitOptions{Proposals: adds(add)}
+	for _, l := range remove {
 		opt.Proposals = append(opt.Proposals, RemoveProposal(l))
 	}
 	return g.Commit(ctx, opt)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hardmls/hardmls/internal/framing"
-	"github.com/hardmls/hardmls/internal/labels"
 	"github.com/hardmls/hardmls/internal/proposal"
 	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/secrettree"
@@ -88,8 +87,11 @@ type Config struct {
 	Receive    ReceivePolicy
 
 	// PastEpochs is how many epochs before the current one are kept for
-	// late application messages.
-	PastEpochs int
+	// late application messages, and PastEpochAge for how long at most after
+	// the commit that ended them was processed; zero sets no limit of time.
+	// What is too old is forgotten when the group is used next.
+	PastEpochs   int
+	PastEpochAge time.Duration
 	// ResumptionPSKs is how many epochs' resumption PSKs are kept.
 	ResumptionPSKs int
 	// OutOfOrder is how many generations below a sender's newest stay
@@ -109,9 +111,12 @@ type Config struct {
 	// 1 is strict. At most a tenth of Forward.
 	LeaseSize int
 
-	// NoRatchetTree leaves the ratchet tree out of Welcomes and GroupInfos:
-	// joiners then get it by WithRatchetTree.
+	// NoRatchetTree leaves the ratchet tree out of Welcomes: joiners then get
+	// it by WithRatchetTree.
 	NoRatchetTree bool
+	// NoGREASE leaves out the reserved values that RFC 9420 §13.5 asks for in
+	// capabilities, key packages and GroupInfos.
+	NoGREASE bool
 
 	// AllowNewMember decides about an Add that its new member proposed itself
 	// (RFC 9420 §12.1.8); nil refuses all of them.
@@ -119,6 +124,10 @@ type Config struct {
 
 	// Lifetime of the key packages made; the clock is Now.
 	Lifetime time.Duration
+	// LastResort makes key packages that joining does not use up, for when a
+	// delivery service has run out of others (RFC 9420 §16.8). Their keys stay
+	// until DeleteKeyPackage.
+	LastResort bool
 	// MaxLifetime is the longest lifetime of a leaf that is accepted, RFC 9420
 	// §7.2; default a year.
 	MaxLifetime time.Duration
@@ -207,6 +216,9 @@ func (c Config) resolve() (config, error) {
 	case c.MaxLifetime < 0:
 		c.MaxLifetime = 0 // none, to the proposal machine
 	}
+	if c.PastEpochAge < 0 {
+		return config{}, errors.New("mls: Config.PastEpochAge is negative")
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -231,7 +243,7 @@ func (c *config) policy(s provider.Suite) *proposal.Policy {
 	}
 	if c.AllowNewMember != nil {
 		p.AllowNewMember = func(kp *proto.KeyPackage) bool {
-			return c.AllowNewMember(&KeyPackage{wire: kp, ref: labels.KeyPackageRef(s, kp.Raw)})
+			return c.AllowNewMember(proposedKeyPackage(s, kp))
 		}
 	}
 	return p

@@ -56,29 +56,6 @@ func (c *config) sameClient(a, b *proto.Credential) bool {
 	return c.Authenticator.SameClient(credentialOf(a), credentialOf(b))
 }
 
-// An Extension is a typed value in a leaf node, key package, group context or
-// group info, RFC 9420 §13.4.
-type Extension struct {
-	Type uint16
-	Data []byte
-}
-
-func extensionsOf(w proto.Extensions) []Extension {
-	out := make([]Extension, len(w))
-	for i, e := range w {
-		out[i] = Extension{Type: uint16(e.Type), Data: bytes.Clone(e.Data)}
-	}
-	return out
-}
-
-func wireExtensions(es []Extension) proto.Extensions {
-	var w proto.Extensions
-	for _, e := range es {
-		w = append(w, proto.Extension{Type: proto.ExtensionType(e.Type), Data: bytes.Clone(e.Data)})
-	}
-	return w
-}
-
 // Capabilities are what a client supports besides RFC 9420's default proposal
 // and extension types, RFC 9420 §7.2. Suites and protocol versions are the
 // provider's and this package's.
@@ -95,14 +72,11 @@ func (c *config) wireCapabilities(suites []provider.CipherSuite) proto.Capabilit
 		Versions:     []proto.ProtocolVersion{proto.MLS10},
 		CipherSuites: suites,
 	}
-	for _, t := range c.Capabilities.Extensions {
-		w.Extensions = append(w.Extensions, proto.ExtensionType(t))
-	}
-	for _, t := range c.Capabilities.Proposals {
-		w.Proposals = append(w.Proposals, proto.ProposalType(t))
-	}
-	for _, t := range c.Capabilities.Credentials {
-		w.Credentials = append(w.Credentials, proto.CredentialType(t))
+	w.Extensions = convert[proto.ExtensionType](c.Capabilities.Extensions)
+	w.Proposals = convert[proto.ProposalType](c.Capabilities.Proposals)
+	w.Credentials = convert[proto.CredentialType](c.Capabilities.Credentials)
+	if c.LastResort {
+		w.Extensions = append(w.Extensions, proto.ExtensionType(ExtensionLastResort))
 	}
 	if len(w.Credentials) == 0 {
 		w.Credentials = []proto.CredentialType{proto.CredentialTypeBasic, proto.CredentialTypeX509}
@@ -116,4 +90,5 @@ type Member struct {
 	Credential    Credential
 	SignatureKey  []byte
 	EncryptionKey []byte
+	Extensions    []Extension // of the leaf
 }

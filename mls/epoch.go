@@ -43,6 +43,7 @@ type epoch struct {
 	signer   provider.Signer
 	private  *ratchettree.Private
 	leafRef  provider.KeyRef // the own leaf's encryption key
+	borrowed bool            // the leaf key belongs to a last-resort key package as well
 	keys     *schedule.Epoch
 	messages *messages
 	life
@@ -68,6 +69,7 @@ type messages struct {
 // were: nil for a blank one.
 type past struct {
 	*messages
+	retired  int64 // when the commit that ended it was processed, in Unix seconds
 	replaced map[treemath.LeafIndex][]byte
 }
 
@@ -90,6 +92,15 @@ func (l *life) release() bool {
 func (l *life) end() bool {
 	l.gone = true
 	return l.users == 0
+}
+
+// ownedRef returns the reference of the own leaf's key if the epoch is the only
+// one that needs it, else nil.
+func (e *epoch) ownedRef() provider.KeyRef {
+	if e.borrowed {
+		return nil
+	}
+	return e.leafRef
 }
 
 func (e *epoch) number() uint64 { return e.context.Epoch }

@@ -12,7 +12,7 @@ func ExampleJoinExternal() {
 	ctx := context.Background()
 	alice, carol := newPerson("alice"), newPerson("carol")
 	a := alice.create(ctx)[0]
-	info := must(a.GroupInfo(ctx, true))
+	info := must(a.GroupInfo(ctx, mls.GroupInfoOptions{ExternalPub: true}))
 
 	join := must(mls.JoinExternal(ctx, carol.provider, info, carol.signer, carol.credential, carol.config, mls.ExternalOptions{}))
 

@@ -130,16 +130,26 @@ func (g *Group) RatchetTree() (tree []byte) {
 	return tree
 }
 
+// GroupInfoOptions say what a GroupInfo carries.
+type GroupInfoOptions struct {
+	// ExternalPub adds the external public key, which lets anybody who has
+	// the GroupInfo join by external commit (RFC 9420 §12.4.3.2): give it out
+	// with care.
+	ExternalPub bool
+	// NoRatchetTree leaves the ratchet tree out; see Group.RatchetTree.
+	NoRatchetTree bool
+}
+
 // GroupInfo signs a GroupInfo of the current epoch and returns its MLSMessage.
-// With external, it carries the external public key that lets anybody who has it
-// join by external commit (RFC 9420 §12.4.3.2); give it out with care.
-func (g *Group) GroupInfo(ctx context.Context, external bool) ([]byte, error) {
+//
+// Errors: ErrUseAfterEviction, ErrReInitialized, *SignerError, *RandomError.
+func (g *Group) GroupInfo(ctx context.Context, opt GroupInfoOptions) ([]byte, error) {
 	e, done, err := g.current()
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	gi, err := g.signGroupInfo(ctx, e, external)
+	gi, err := g.signGroupInfo(ctx, e, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +158,12 @@ func (g *Group) GroupInfo(ctx context.Context, external bool) ([]byte, error) {
 }
 
 // signGroupInfo makes the GroupInfo of an epoch, RFC 9420 §12.4.3.
-func (g *Group) signGroupInfo(ctx context.Context, e *epoch, external bool) (*proto.GroupInfo, error) {
+func (g *Group) signGroupInfo(ctx context.Context, e *epoch, opt GroupInfoOptions) (*proto.GroupInfo, error) {
 	gi := &proto.GroupInfo{GroupContext: e.context, ConfirmationTag: e.tag, Signer: e.own}
-	if !g.cfg.NoRatchetTree {
+	if !opt.NoRatchetTree {
 		gi.Extensions = append(gi.Extensions, proto.Extension{Type: proto.ExtensionTypeRatchetTree, Data: e.tree.AppendRatchetTree(nil)})
 	}
-	if external {
+	if opt.ExternalPub {
 		key, err := e.keys.ExternalKey()
 		if err != nil {
 			return nil, &InternalError{err}
@@ -161,6 +171,11 @@ func (g *Group) signGroupInfo(ctx context.Context, e *epoch, external bool) (*pr
 		gi.Extensions = append(gi.Extensions, proto.Extension{Type: proto.ExtensionTypeExternalPub, Data: wire.AppendOpaque(nil, key.Public())})
 		key.Wipe()
 	}
+	reserved, err := g.cfg.drawGREASE(g.crypto.Rand())
+	if err != nil {
+		return nil, err
+	}
+	gi.Extensions = reserved.extend(gi.Extensions)
 	sig, err := labels.SignWithLabel(ctx, e.signer, nil, labels.LabelGroupInfoTBS, gi.AppendTBS(nil))
 	if err != nil {
 		return nil, &SignerError{err}

@@ -166,7 +166,7 @@ func (x *ExternalJoin) change(base *publicState, kemOutput []byte, opt *External
 		add(RemoveProposal(*opt.Resync).wire)
 	}
 	for _, id := range opt.PSKs {
-		p, err := g.withNonce(PSKProposal(id).wire)
+		p, err := withNonce(g.crypto.Rand(), g.suite, PSKProposal(id).wire)
 		if err != nil {
 			return nil, err
 		}

@@ -145,7 +145,7 @@ var flows = []flow{
 	},
 	{
 		name:     "commit",
-		setup:    func(w *world) any { return &commitOf{opt: mls.CommitOptions{GroupInfo: true}} },
+		setup:    func(w *world) any { return &commitOf{opt: mls.CommitOptions{GroupInfo: &mls.GroupInfoOptions{}}} },
 		op:       commitOp,
 		happened: commitHappened,
 		finish:   func(w *world, _ *actor, x any) { x.(*commitOf).deliver(w) },
@@ -346,7 +346,7 @@ var flows = []flow{
 		name:  "make a group info",
 		setup: func(w *world) any { return new([]byte) },
 		op: func(w *world, a *actor, x any) (err error) {
-			*x.(*[]byte), err = a.group.GroupInfo(w.Context(), true)
+			*x.(*[]byte), err = a.group.GroupInfo(w.Context(), mls.GroupInfoOptions{ExternalPub: true})
 			return err
 		},
 		finish: func(w *world, a *actor, x any) {
@@ -446,7 +446,7 @@ var flows = []flow{
 		subject: dave,
 		newborn: true,
 		setup: func(w *world) any {
-			gi, err := w.alice.group.GroupInfo(w.Context(), true)
+			gi, err := w.alice.group.GroupInfo(w.Context(), mls.GroupInfoOptions{ExternalPub: true})
 			w.must(err)
 			return gi
 		},

@@ -33,7 +33,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gi, err := alice.group.GroupInfo(t.Context(), true)
+	gi, err := alice.group.GroupInfo(t.Context(), mls.GroupInfoOptions{ExternalPub: true})
 	if err != nil {
 		t.Fatal(err)
 	}

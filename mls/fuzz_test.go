@@ -108,7 +108,7 @@ func FuzzJoin(f *testing.F) {
 	alice, _, _ := seededTrio(f, mls.Config{})
 	dave := seeded(f, "dave", mls.Config{})
 	kp := dave.keyPackage()
-	b, err := alice.group.Commit(f.Context(), mls.CommitOptions{Proposals: []mls.Proposal{mls.AddProposal(kp)}, GroupInfo: true, ExternalPub: true})
+	b, err := alice.group.Commit(f.Context(), mls.CommitOptions{Proposals: []mls.Proposal{mls.AddProposal(kp)}, GroupInfo: &mls.GroupInfoOptions{ExternalPub: true}})
 	if err != nil {
 		f.Fatal(err)
 	}

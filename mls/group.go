@@ -286,8 +286,8 @@ func (g *Group) deleted(ctx context.Context, err error) bool {
 // name. mu is held.
 func (g *Group) heldKeys() []provider.KeyRef {
 	var refs []provider.KeyRef
-	if g.cur != nil && len(g.cur.leafRef) > 0 {
-		refs = append(refs, g.cur.leafRef.Clone())
+	if g.cur != nil && len(g.cur.ownedRef()) > 0 {
+		refs = append(refs, g.cur.ownedRef().Clone())
 	}
 	for _, u := range g.ownUpdates {
 		refs = append(refs, u.ref.Clone())

@@ -268,7 +268,7 @@ func TestExternalJoin(t *testing.T) {
 		alice.create()
 		alice.add(nil, bob)
 		for resync := range 2 {
-			gi, err := alice.group.GroupInfo(t.Context(), true)
+			gi, err := alice.group.GroupInfo(t.Context(), mls.GroupInfoOptions{ExternalPub: true})
 			if err != nil {
 				t.Fatal(err)
 			}

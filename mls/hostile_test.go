@@ -206,7 +206,7 @@ func TestTruncated(t *testing.T) {
 		if err := alice.group.MergePending(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		gi, err := alice.group.GroupInfo(t.Context(), true)
+		gi, err := alice.group.GroupInfo(t.Context(), mls.GroupInfoOptions{ExternalPub: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -249,7 +249,7 @@ func (w *Welcome) stage(ctx context.Context, signer provider.Signer, opts []Join
 	if err != nil {
 		return nil, err
 	}
-	e := &epoch{publicState: pub, own: own, signer: signer, leafRef: w.leafRef}
+	e := &epoch{publicState: pub, own: own, signer: signer, leafRef: w.leafRef, borrowed: isLastResort(w.kp)}
 	if err := w.ownKeys(ctx, g, e); err != nil {
 		return nil, err
 	}
@@ -380,7 +380,8 @@ func (sw *StagedWelcome) Members() []Member {
 // EpochAuthenticator returns the authenticator of the epoch, RFC 9420 §8.7.
 func (sw *StagedWelcome) EpochAuthenticator() []byte { return clone(sw.e.keys.Authenticator.Bytes()) }
 
-// Join stores the group and uses up the key package, in one batch.
+// Join stores the group and uses up the key package, unless it is one of last
+// resort, in one batch.
 //
 // Errors: ErrGroupExists, ErrNoKeyPackage if the key package was used meanwhile,
 // *StorageError. After an error Join may be tried again.
@@ -389,9 +390,13 @@ func (sw *StagedWelcome) Join(ctx context.Context) (*Group, error) {
 		return nil, ErrStagedUsed
 	}
 	g, w := sw.g, sw.w
-	b := &provider.Batch{Require: []provider.Key{keyPackageKey(w.kpRef)}, Delete: []provider.Key{keyPackageKey(w.kpRef)}}
-	spent := []provider.KeyRef{w.initRef}
-	g.bury(b, spent)
+	b := &provider.Batch{Require: []provider.Key{keyPackageKey(w.kpRef)}}
+	var spent []provider.KeyRef
+	if !isLastResort(w.kp) {
+		b.Delete = []provider.Key{keyPackageKey(w.kpRef)}
+		spent = append(spent, w.initRef)
+		g.bury(b, spent)
+	}
 	if err := g.begin(ctx, sw.e, b); err != nil {
 		if errors.Is(err, provider.ErrConflict) {
 			return nil, fmt.Errorf("%w: it was used already", ErrNoKeyPackage) // V065

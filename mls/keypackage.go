@@ -37,6 +37,18 @@ func (kp *KeyPackage) Credential() Credential { return credentialOf(&kp.wire.Lea
 // SignatureKey returns the signature key of the key package's leaf.
 func (kp *KeyPackage) SignatureKey() []byte { return clone(kp.wire.LeafNode.SignatureKey) }
 
+// LastResort reports whether joining does not use the key package up.
+func (kp *KeyPackage) LastResort() bool { return isLastResort(kp.wire) }
+
+func isLastResort(kp *proto.KeyPackage) bool {
+	_, ok := kp.Extensions.Find(proto.ExtensionType(ExtensionLastResort))
+	return ok
+}
+
+// Extensions returns the extensions of the key package; those of its leaf are
+// the member's.
+func (kp *KeyPackage) Extensions() []Extension { return extensionsOf(kp.wire.Extensions) }
+
 // Lifetime returns the span in which the key package is valid.
 func (kp *KeyPackage) Lifetime() (notBefore, notAfter time.Time) {
 	l := kp.wire.LeafNode.Lifetime
@@ -72,7 +84,7 @@ func NewKeyPackage(ctx context.Context, p provider.Provider, signer provider.Sig
 		keys.Delete(context.WithoutCancel(ctx), initRef)
 		return nil, err
 	}
-	kp, err := signKeyPackage(ctx, s, signer, leaf, initKey.Public())
+	kp, err := c.signKeyPackage(ctx, s, signer, leaf, initKey.Public())
 	if err == nil {
 		err = storeKeyPackage(ctx, p.Storage(), kp, initRef, leafRef)
 	}
@@ -95,12 +107,19 @@ func (c *config) newLeaf(ctx context.Context, p provider.Provider, s provider.Su
 		return nil, nil, &KeyError{"generate", err}
 	}
 	defer key.Wipe()
+	capabilities := c.wireCapabilities(p.Crypto().CipherSuites())
+	g, err := c.drawGREASE(p.Crypto().Rand())
+	if err != nil {
+		keys.Delete(context.WithoutCancel(ctx), ref)
+		return nil, nil, err
+	}
+	g.addTo(&capabilities)
 	now := c.Now()
 	leaf := &proto.LeafNode{
 		EncryptionKey: clone(key.Public()),
 		SignatureKey:  clone(signer.Public()),
 		Credential:    cred.wire(),
-		Capabilities:  c.wireCapabilities(p.Crypto().CipherSuites()),
+		Capabilities:  capabilities,
 		Source:        proto.LeafNodeSourceKeyPackage,
 		Lifetime: proto.Lifetime{
 			NotBefore: uint64(max(0, now.Add(-clockSkew).Unix())),
@@ -118,12 +137,21 @@ func (c *config) newLeaf(ctx context.Context, p provider.Provider, s provider.Su
 // clockSkew is how far other clients' clocks may be behind, RFC 9420 §7.2.
 const clockSkew = time.Hour
 
-func signKeyPackage(ctx context.Context, s provider.Suite, signer provider.Signer, leaf *proto.LeafNode, initKey []byte) (*KeyPackage, error) {
+// signKeyPackage makes a key package of a signed leaf, RFC 9420 §10.
+func (c *config) signKeyPackage(ctx context.Context, s provider.Suite, signer provider.Signer, leaf *proto.LeafNode, initKey []byte) (*KeyPackage, error) {
 	kp := &proto.KeyPackage{
 		Version:     proto.MLS10,
 		CipherSuite: s.Params().ID,
 		InitKey:     clone(initKey),
 		LeafNode:    *leaf,
+	}
+	if c.LastResort {
+		kp.Extensions = append(kp.Extensions, proto.Extension{Type: proto.ExtensionType(ExtensionLastResort)})
+	}
+	for _, t := range leaf.Capabilities.Extensions {
+		if proto.IsGREASE(uint16(t)) { // it has to be listed there
+			kp.Extensions = append(kp.Extensions, proto.Extension{Type: t})
+		}
 	}
 	sig, err := labels.SignWithLabel(ctx, signer, nil, labels.LabelKeyPackageTBS, kp.AppendTBS(nil))
 	if err != nil {

@@ -184,7 +184,7 @@ func (l *loader) epoch(ctx context.Context) (*epoch, error) {
 			return nil, &RecordError{"epoch", fmt.Errorf("secret of %d bytes", len(s))}
 		}
 	}
-	e := &epoch{publicState: pub, own: treemath.LeafIndex(l.head.own), leafRef: provider.KeyRef(rec.leafRef).Clone()}
+	e := &epoch{publicState: pub, own: treemath.LeafIndex(l.head.own), leafRef: provider.KeyRef(rec.leafRef).Clone(), borrowed: rec.borrowed}
 	leaf := pub.tree.Leaf(e.own)
 	if leaf == nil {
 		return nil, &RecordError{"tree", errors.New("own leaf is blank")}
@@ -362,7 +362,7 @@ func (l *loader) pastEpoch(ctx context.Context, number uint64) (*past, error) {
 		return nil, &RecordError{"past epoch", errors.New("no sender data secret")}
 	}
 	context := clone(rec.context)
-	p := &past{replaced: make(map[treemath.LeafIndex][]byte)}
+	p := &past{retired: rec.retired, replaced: make(map[treemath.LeafIndex][]byte)}
 	for rec, err := range l.from.Scan(ctx, g.epochKey(kindPastLeaf, number, nil)) {
 		if err != nil {
 			return nil, storageError("scan", err)

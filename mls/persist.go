@@ -69,7 +69,7 @@ func (g *Group) planRetire(b *provider.Batch, st *StagedCommit) {
 		g.epochKey(kindProposal, n, nil),
 		g.epochKey(kindOwnUpdate, n, nil),
 		g.epochKey(kindRatchet, n, []byte{byte(secrettree.Handshake)}))
-	rec := epochRecord{context: st.base.contextBytes, leaves: st.base.tree.LeafCount()}
+	rec := epochRecord{context: st.base.contextBytes, leaves: st.base.tree.LeafCount(), retired: st.info.staged}
 	rec.secrets[0] = st.base.keys.SenderData.Bytes()
 	b.Put = append(b.Put, provider.Record{Key: g.epochKey(kindEpoch, n, nil), Value: rec.encode()})
 	for x, leaf := range st.next.tree.Changed(st.base.tree) {
@@ -83,7 +83,7 @@ func (g *Group) planRetire(b *provider.Batch, st *StagedCommit) {
 // planEpoch writes the secrets of a new epoch.
 func (g *Group) planEpoch(b *provider.Batch, e *epoch) {
 	rec := epochRecord{context: e.contextBytes, interim: e.interim, tag: e.tag,
-		leaves: e.tree.LeafCount(), leafRef: e.leafRef}
+		leaves: e.tree.LeafCount(), leafRef: e.leafRef, borrowed: e.borrowed}
 	for i, s := range epochSecrets(e.keys) {
 		rec.secrets[i] = s.Bytes()
 	}
@@ -187,14 +187,15 @@ func (g *Group) appendDirty(b *provider.Batch) []*secrettree.Tree {
 	return written
 }
 
-// dirty reports whether received messages wait to be written. mu is held.
+// dirty reports whether received messages or forgotten epochs wait to be written.
+// mu is held.
 func (g *Group) dirty() bool {
 	for _, p := range g.past {
 		if p.secrets.IsDirty() {
 			return true
 		}
 	}
-	return g.cursorDirty || g.cur != nil && g.cur.messages.secrets.IsDirty()
+	return g.cursorDirty || len(g.stale) > 0 || g.cur != nil && g.cur.messages.secrets.IsDirty()
 }
 
 // bury adds tombstones for keys that no record names after b, so that a crash
@@ -221,7 +222,9 @@ func (g *Group) storedKeys(ctx context.Context) ([]provider.KeyRef, error) {
 		if err := rec.decode(value); err != nil {
 			return &RecordError{"epoch", err}
 		}
-		refs = append(refs, provider.KeyRef(rec.leafRef).Clone())
+		if !rec.borrowed {
+			refs = append(refs, provider.KeyRef(rec.leafRef).Clone())
+		}
 		return nil
 	}
 	v, err := getRecord(ctx, g.store, g.epochKey(kindEpoch, h.epoch, nil))

@@ -39,7 +39,7 @@ func TestKeepNone(t *testing.T) {
 func TestExternalJoinerIsAdded(t *testing.T) {
 	alice, carol := newClient(t, "alice", mls.Config{}), newClient(t, "carol", mls.Config{})
 	alice.create()
-	gi, err := alice.group.GroupInfo(t.Context(), true)
+	gi, err := alice.group.GroupInfo(t.Context(), mls.GroupInfoOptions{ExternalPub: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestMaxMembers(t *testing.T) {
 	alice, bob := newClient(t, "alice", mls.Config{}), newClient(t, "bob", mls.Config{})
 	alice.create()
 	alice.add(nil, bob)
-	gi, err := alice.group.GroupInfo(t.Context(), true)
+	gi, err := alice.group.GroupInfo(t.Context(), mls.GroupInfoOptions{ExternalPub: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -387,7 +387,7 @@ func (g *Group) processProposal(ctx context.Context, base *epoch, ac *proto.Auth
 	if err != nil {
 		return nil, err
 	}
-	return &ReceivedProposal{pendingProposalOf(entry)}, nil
+	return &ReceivedProposal{pendingProposalOf(g.suite, &entry)}, nil
 }
 
 // stored reports whether a proposal of that reference is pending. mu is held.

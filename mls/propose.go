@@ -3,7 +3,6 @@ package mls
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/hardmls/hardmls/internal/labels"
 	"github.com/hardmls/hardmls/internal/proposal"
@@ -125,7 +124,7 @@ func (g *Group) tryPropose(ctx context.Context, p Proposal, opt ProposeOptions) 
 			return nil, nil, err
 		}
 	} else if p.wire.Type == proto.ProposalTypePSK {
-		if entry.Proposal, err = g.withNonce(p.wire); err != nil {
+		if entry.Proposal, err = withNonce(g.crypto.Rand(), g.suite, p.wire); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -220,16 +219,6 @@ func (g *Group) makeUpdate(ctx context.Context, base *epoch, p Proposal) (*proto
 	return &proto.Proposal{Type: proto.ProposalTypeUpdate, Update: &leaf}, u, nil
 }
 
-// withNonce returns a copy of a PSK proposal with a fresh nonce, V210.
-func (g *Group) withNonce(p *proto.Proposal) (*proto.Proposal, error) {
-	id := *p.PSK
-	id.Nonce = make([]byte, g.suite.Params().Nh)
-	if _, err := io.ReadFull(g.crypto.Rand(), id.Nonce); err != nil {
-		return nil, &RandomError{err}
-	}
-	return &proto.Proposal{Type: p.Type, PSK: &id}, nil
-}
-
 // Leave proposes to remove this client; another member has to commit it.
 func (g *Group) Leave(ctx context.Context, opt ProposeOptions) ([]byte, ProposalRef, error) {
 	g.mu.Lock()
@@ -245,35 +234,78 @@ func (g *Group) HasPendingProposals() bool {
 	return len(g.proposals) > 0
 }
 
-// A PendingProposal is a proposal that waits for a commit.
+// A PendingProposal is a proposal that waits for a commit. Of the fields behind
+// Type, those that belong to its type are set.
 type PendingProposal struct {
 	Ref    ProposalRef
 	Type   uint16
-	Sender uint32 // leaf index; meaningless if External
-	// External: the sender is not a member.
-	External bool
-	Target   uint32 // Remove: the leaf index to remove
+	Sender uint32 // leaf index, or place among the external senders
+	// External: the sender is an external sender; NewMember: it is who asks to
+	// be added. Neither: it is the member at leaf Sender.
+	External, NewMember bool
+
+	KeyPackage *KeyPackage // Add
+	Target     uint32      // Remove: the leaf index to remove
+	Update     *Member     // Update: the sender as it will be
+	PSK        *PSKID      // PreSharedKey
+	ReInit     *ReInit     // ReInit
+	Extensions []Extension // GroupContextExtensions
+	Custom     []byte      // content of a type of the application's own
 }
+
+// The proposal types of RFC 9420 §17.4.
+const (
+	ProposalAdd                    = uint16(proto.ProposalTypeAdd)
+	ProposalUpdate                 = uint16(proto.ProposalTypeUpdate)
+	ProposalRemove                 = uint16(proto.ProposalTypeRemove)
+	ProposalPSK                    = uint16(proto.ProposalTypePSK)
+	ProposalReInit                 = uint16(proto.ProposalTypeReInit)
+	ProposalExternalInit           = uint16(proto.ProposalTypeExternalInit)
+	ProposalGroupContextExtensions = uint16(proto.ProposalTypeGroupContextExtensions)
+)
 
 // PendingProposals lists the proposals that wait for a commit, as they came.
 func (g *Group) PendingProposals() []PendingProposal {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	out := make([]PendingProposal, len(g.proposals))
-	for i, p := range g.proposals {
-		out[i] = pendingProposalOf(p.Entry)
+	for i := range g.proposals {
+		out[i] = pendingProposalOf(g.suite, &g.proposals[i].Entry)
 	}
 	return out
 }
 
-func pendingProposalOf(e proposal.Entry) PendingProposal {
-	return PendingProposal{
-		Ref:      ProposalRef(clone(e.Ref)),
-		Type:     uint16(e.Proposal.Type),
-		Sender:   uint32(e.Sender.Leaf),
-		External: e.Sender.Type != proto.SenderTypeMember,
-		Target:   uint32(e.Proposal.Remove),
+func pendingProposalOf(suite provider.Suite, e *proposal.Entry) PendingProposal {
+	p := PendingProposal{
+		Ref:       ProposalRef(clone(e.Ref)),
+		Type:      uint16(e.Proposal.Type),
+		Sender:    uint32(e.Sender.Leaf),
+		External:  e.Sender.Type == proto.SenderTypeExternal,
+		NewMember: e.Sender.Type == proto.SenderTypeNewMemberProposal,
 	}
+	if p.External {
+		p.Sender = e.Sender.Index
+	}
+	switch w := e.Proposal; w.Type {
+	case proto.ProposalTypeAdd:
+		p.KeyPackage = proposedKeyPackage(suite, w.Add)
+	case proto.ProposalTypeRemove:
+		p.Target = uint32(w.Remove)
+	case proto.ProposalTypeUpdate:
+		m := memberOf(e.Sender.Leaf, w.Update)
+		p.Update = &m
+	case proto.ProposalTypePSK:
+		id := pskIDOf(w.PSK)
+		p.PSK = &id
+	case proto.ProposalTypeReInit:
+		r := reInitOf(w.ReInit)
+		p.ReInit = &r
+	case proto.ProposalTypeGroupContextExtensions:
+		p.Extensions = extensionsOf(w.GroupContextExtensions)
+	default:
+		p.Custom = clone(w.Custom)
+	}
+	return p
 }
 
 // ClearProposal forgets one pending proposal, which a commit of another member

@@ -117,6 +117,9 @@ func (g *Group) epochFor(r *receiving) (*messages, error) {
 		return nil, check.Errorf(check.V070, "message of another group")
 	}
 	number := r.opener.Epoch()
+	if number != g.head.epoch {
+		g.forgetOld()
+	}
 	m := g.messagesOf(number)
 	switch {
 	case number > g.head.epoch:
@@ -212,6 +215,45 @@ func (g *Group) abort(r *receiving, m *messages) {
 	defer g.mu.Unlock()
 	m.secrets.Abort(&r.op)
 	g.releaseMessages(m)
+}
+
+// forgetOld forgets the past epochs that are older than Config.PastEpochAge. Their
+// records go with the next batch. mu is held.
+func (g *Group) forgetOld() {
+	if g.cfg.PastEpochAge == 0 {
+		return
+	}
+	limit := g.cfg.Now().Add(-g.cfg.PastEpochAge).Unix()
+	n := 0
+	for n < len(g.past) && g.past[n].retired < limit {
+		n++
+	}
+	g.forgetPast(n)
+}
+
+// forgetPast forgets the n oldest past epochs. mu is held.
+func (g *Group) forgetPast(n int) {
+	for _, p := range g.past[:n] {
+		g.stale = append(g.stale, p.number)
+		g.dropMessages(p.messages)
+	}
+	g.past = append([]past(nil), g.past[n:]...)
+}
+
+// ForgetPastEpochs forgets the keys of all past epochs: late messages of theirs
+// can't be opened any more. They are gone from memory even if the error says that
+// the store could not be written; it is tried again with the next batch.
+func (g *Group) ForgetPastEpochs(ctx context.Context) error {
+	g.mu.Lock()
+	err := g.failed
+	if err == nil {
+		g.forgetPast(len(g.past))
+	}
+	g.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return g.Flush(ctx)
 }
 
 // Flush writes what was received since the last batch. When it returns nil,

@@ -131,12 +131,14 @@ func (h *head) decode(b []byte) error {
 // epochRecord is the record of an epoch. A past epoch keeps what opens late
 // messages (context, sender data secret); its other fields are empty.
 type epochRecord struct {
-	context []byte
-	interim []byte
-	tag     []byte
-	leaves  uint32 // leaf count of the tree
-	leafRef []byte
-	secrets [keptSecrets][]byte // in the order of epochSecrets
+	context  []byte
+	interim  []byte
+	tag      []byte
+	leaves   uint32 // leaf count of the tree
+	leafRef  []byte
+	borrowed bool                // epoch.borrowed
+	retired  int64               // of a past epoch: when the commit that ended it was processed, in Unix seconds
+	secrets  [keptSecrets][]byte // in the order of epochSecrets
 }
 
 // keptSecrets counts the secrets of an epoch's record; resumptionSecret is the
@@ -161,6 +163,8 @@ func (e *epochRecord) encode() []byte {
 	b = wire.AppendOpaque(b, e.tag)
 	b = binary.BigEndian.AppendUint32(b, e.leaves)
 	b = wire.AppendOpaque(b, e.leafRef)
+	b = append(b, flag(e.borrowed))
+	b = binary.BigEndian.AppendUint64(b, uint64(e.retired))
 	for _, s := range e.secrets {
 		b = wire.AppendOpaque(b, s)
 	}
@@ -178,6 +182,8 @@ func (e *epochRecord) decode(b []byte) error {
 	e.tag = r.Opaque()
 	e.leaves = r.Uint32()
 	e.leafRef = r.Opaque()
+	e.borrowed = r.Uint8() == 1
+	e.retired = int64(r.Uint64())
 	for i := range e.secrets {
 		e.secrets[i] = r.Opaque()
 	}

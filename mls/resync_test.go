@@ -29,7 +29,7 @@ func TestResyncDeletesOldKeys(t *testing.T) {
 	if n := keys.Live(); n != 3 {
 		t.Fatalf("%d keys before: the leaf's, the update's, the pending commit's", n)
 	}
-	gi, err := alice.group.GroupInfo(t.Context(), true)
+	gi, err := alice.group.GroupInfo(t.Context(), mls.GroupInfoOptions{ExternalPub: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func TestLeafKeysAreWiped(t *testing.T) {
 	}
 	keys.want(t, 1, "after a failed commit")
 
-	gi, err := alice.group.GroupInfo(ctx, true)
+	gi, err := alice.group.GroupInfo(ctx, mls.GroupInfoOptions{ExternalPub: true})
 	if err != nil {
 		t.Fatal(err)
 	}

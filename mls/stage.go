@@ -253,7 +253,7 @@ func (g *Group) stageReceived(ctx context.Context, base *epoch, msg []byte, ac *
 // secret, RFC 9420 §7.5: the all-zero secret without a path. Keys of nodes that
 // the commit blanked are left behind.
 func (g *Group) followPath(ctx context.Context, base *epoch, c *change, own func(ref []byte) (ownUpdate, bool)) (*epoch, *secret.Secret, error) {
-	e := &epoch{own: base.own, signer: base.signer}
+	e := &epoch{own: base.own, signer: base.signer, borrowed: base.borrowed}
 	leafRef, private := base.leafRef, base.private
 	if u, ok := updatedBy(c, base.own, own); ok {
 		key, err := g.keys.Load(ctx, g.suite, u.ref)
@@ -262,7 +262,7 @@ func (g *Group) followPath(ctx context.Context, base *epoch, c *change, own func
 		}
 		private = private.WithLeaf(key)
 		defer private.Erase() // the next version shares what it needs
-		leafRef = u.ref
+		leafRef, e.borrowed = u.ref, false
 		if u.signer != nil {
 			e.signer = u.signer
 		}

@@ -38,6 +38,8 @@ type commitInfo struct {
 	removed   []uint32
 	updated   []uint32
 	psks      [][]byte      // encoded PreSharedKeyIDs
+	staged    int64         // when, in Unix seconds
+	custom    [][]byte      // stored forms of proposals of the application's own types
 	reinit    *proto.ReInit // nil but for the last commit of a group
 }
 
@@ -45,7 +47,7 @@ type commitInfo struct {
 // what is dirty at the time of merging is added to it later.
 func (st *StagedCommit) plan() {
 	c, g := st.change, st.group
-	st.info = commitInfo{committer: uint32(c.committer), external: c.external(), reinit: c.result.ReInit}
+	st.info = commitInfo{committer: uint32(c.committer), external: c.external(), reinit: c.result.ReInit, staged: g.cfg.Now().Unix()}
 	for _, a := range c.result.Added {
 		st.info.added = append(st.info.added, uint32(a.Leaf))
 	}
@@ -58,6 +60,11 @@ func (st *StagedCommit) plan() {
 	}
 	for _, id := range c.result.PSKs {
 		st.info.psks = append(st.info.psks, id.Append(nil))
+	}
+	for i := range c.entries {
+		if en := &c.entries[i]; uint16(en.Proposal.Type) > ProposalGroupContextExtensions {
+			st.info.custom = append(st.info.custom, encodeProposal(en))
+		}
 	}
 	st.batch = g.planMerge(st)
 }
@@ -100,6 +107,39 @@ func (st *StagedCommit) Updated() []Member { return st.members(st.info.updated, 
 
 // Removed returns the members that the commit removes, as they are.
 func (st *StagedCommit) Removed() []Member { return st.members(st.info.removed, false) }
+
+// PSKs returns the pre-shared keys that the commit mixes in.
+func (st *StagedCommit) PSKs() []PSKID {
+	var out []PSKID
+	for _, b := range st.info.psks {
+		var id proto.PreSharedKeyID
+		r := wire.NewReader(b)
+		id.Decode(&r)
+		out = append(out, pskIDOf(&id))
+	}
+	return out
+}
+
+// Custom returns the committed proposals of the application's own types, in the
+// order of the commit.
+func (st *StagedCommit) Custom() []PendingProposal {
+	var out []PendingProposal
+	for _, b := range st.info.custom {
+		if en, err := decodeProposal(b); err == nil { // always, or the summary had not been decoded
+			out = append(out, pendingProposalOf(st.group.suite, &en))
+		}
+	}
+	return out
+}
+
+// Extensions returns the extensions of the GroupContext as they will be, nil if
+// this client is removed.
+func (st *StagedCommit) Extensions() []Extension {
+	if st.next == nil {
+		return nil
+	}
+	return extensionsOf(st.next.context.Extensions)
+}
 
 func (st *StagedCommit) members(leaves []uint32, after bool) []Member {
 	tree := st.base.tree
@@ -308,11 +348,12 @@ func (g *Group) install(st *StagedCommit, h head, spent []provider.KeyRef) {
 		return
 	}
 	g.cur = st.next
-	g.past = append(g.past, past{old.messages, replacedKeys(old.tree, st.next.tree)})
+	g.past = append(g.past, past{old.messages, st.info.staged, replacedKeys(old.tree, st.next.tree)})
 	for len(g.past) > g.cfg.PastEpochs {
 		g.dropMessages(g.past[0].messages)
 		g.past = append([]past(nil), g.past[1:]...)
 	}
+	g.forgetOld()
 	g.dropEpoch(old)
 }
 
@@ -329,7 +370,7 @@ func (g *Group) spentBy(st *StagedCommit) []provider.KeyRef {
 			spent = append(spent, r.Clone())
 		}
 	}
-	add(g.cur.leafRef)
+	add(g.cur.ownedRef())
 	for _, u := range g.ownUpdates {
 		add(u.ref)
 	}
@@ -373,7 +414,8 @@ func (g *Group) DiscardPending(ctx context.Context) error {
 
 // encode and decode are the summary's form in a pending record.
 func (i *commitInfo) encode() []byte {
-	b := binary.BigEndian.AppendUint32(nil, i.committer)
+	b := binary.BigEndian.AppendUint64(nil, uint64(i.staged))
+	b = binary.BigEndian.AppendUint32(b, i.committer)
 	b = append(b, flag(i.external))
 	b = appendReInit(b, i.reinit)
 	for _, l := range [][]uint32{i.added, i.removed, i.updated} {
@@ -388,11 +430,16 @@ func (i *commitInfo) encode() []byte {
 	for _, p := range i.psks {
 		b = wire.AppendOpaque(b, p)
 	}
+	b, mark = wire.BeginVector(wire.EndVector(b, mark))
+	for _, p := range i.custom {
+		b = wire.AppendOpaque(b, p)
+	}
 	return wire.EndVector(b, mark)
 }
 
 func (i *commitInfo) decode(b []byte) error {
 	r := wire.NewReader(clone(b))
+	i.staged = int64(r.Uint64())
 	i.committer = r.Uint32()
 	i.external = r.Uint8() == 1
 	i.reinit = decodeReInit(&r)
@@ -406,6 +453,15 @@ func (i *commitInfo) decode(b []byte) error {
 	v := r.Vector()
 	for !v.Empty() && v.Err() == nil {
 		i.psks = append(i.psks, v.Opaque())
+	}
+	r.Join(&v)
+	v = r.Vector()
+	for !v.Empty() && v.Err() == nil {
+		p := v.Opaque()
+		if _, err := decodeProposal(p); err != nil {
+			return err
+		}
+		i.custom = append(i.custom, p)
 	}
 	r.Join(&v)
 	return r.Done()
@@ -424,5 +480,6 @@ func memberOf(i treemath.LeafIndex, leaf *proto.LeafNode) Member {
 		Credential:    credentialOf(&leaf.Credential),
 		SignatureKey:  clone(leaf.SignatureKey),
 		EncryptionKey: clone(leaf.EncryptionKey),
+		Extensions:    extensionsOf(leaf.Extensions),
 	}
 }
