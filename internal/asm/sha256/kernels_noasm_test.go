@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package sha256
+
+func kernels() []Kernel { return []Kernel{Generic} }

@@ -1,0 +1,7 @@
+//go:build !race
+
+package sha256
+
+func raceRead([]byte) {}
+
+func raceWrite([]byte) {}

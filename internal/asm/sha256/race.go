@@ -1,0 +1,22 @@
+//go:build race
+
+package sha256
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// The race detector does not see what assembly reads and writes.
+
+func raceRead(p []byte) {
+	if len(p) > 0 {
+		runtime.RaceReadRange(unsafe.Pointer(&p[0]), len(p))
+	}
+}
+
+func raceWrite(p []byte) {
+	if len(p) > 0 {
+		runtime.RaceWriteRange(unsafe.Pointer(&p[0]), len(p))
+	}
+}

@@ -1,0 +1,91 @@
+//go:build !purego
+
+package sha256
+
+// The kernels keep a state as F, E, B, A, H, G, D, C.
+
+//go:noescape
+func stepSHANI(key *byte, long uint64, nonce *byte, secret *[Size]byte, b *[3]block)
+
+//go:noescape
+func keySHANI(k *Key, b *block)
+
+//go:noescape
+func pairSHANI(k *Key, b *[2]block, out *[2][Size]byte)
+
+//go:noescape
+func blocksSHANI(s *state, p *byte, n uint64)
+
+//go:noescape
+func outerSHANI(k *Key, s *state, out *[Size]byte)
+
+func initial(kernel Kernel) state {
+	switch kernel {
+	case SHANI:
+		return state{iv[5], iv[4], iv[1], iv[0], iv[7], iv[6], iv[3], iv[2]}
+	}
+	return iv
+}
+
+func blocks(kernel Kernel, s *state, p []byte) {
+	switch kernel {
+	case SHANI:
+		if len(p) >= BlockSize {
+			raceRead(p)
+			blocksSHANI(s, &p[0], uint64(len(p)/BlockSize))
+		}
+	default:
+		blocksGeneric(s, p)
+	}
+}
+
+func store(kernel Kernel, out *[Size]byte, s *state) {
+	switch kernel {
+	case SHANI:
+		t := state{s[3], s[2], s[7], s[6], s[1], s[0], s[5], s[4]}
+		storeGeneric(out, &t)
+		t = state{}
+	default:
+		storeGeneric(out, s)
+	}
+}
+
+func prepare(kernel Kernel, k *Key, b *block) {
+	switch kernel {
+	case SHANI:
+		keySHANI(k, b)
+	default:
+		prepareGeneric(k, b)
+	}
+}
+
+func finish(k *Key, inner *state, out *[Size]byte) {
+	switch k.kernel {
+	case SHANI:
+		raceWrite(out[:])
+		outerSHANI(k, inner, out)
+	default:
+		finishGeneric(k, inner, out)
+	}
+}
+
+func pair(k *Key, b *[2]block, out *[2][Size]byte) {
+	switch k.kernel {
+	case SHANI:
+		pairSHANI(k, b, out)
+	default:
+		pairGeneric(k, b, out)
+	}
+}
+
+func step(kernel Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
+	switch kernel {
+	case SHANI:
+		raceWrite(key)
+		raceWrite(nonce[:])
+		raceWrite(secret[:])
+		stepSHANI(&key[0], uint64(len(key)-16), &nonce[0], secret, b)
+	default:
+		stepGeneric(key, nonce, secret, b)
+	}
+}
