@@ -182,7 +182,7 @@ func (p *Path) PathSecretFor(leaf treemath.LeafIndex) []byte {
 func (p *Path) Private(leafKey provider.DecryptionKey) *Private {
 	q := NewPrivate(p.sender, leafKey)
 	for i, x := range p.nodes {
-		q.nodes[x] = p.keys[i].share()
+		q.nodes = append(q.nodes, pathKey{x, p.keys[i].share()})
 	}
 	return q
 }
@@ -277,11 +277,8 @@ func (t *Tree) OpenPath(ctx context.Context, p *Private, sender treemath.LeafInd
 			return nil, nil, err
 		}
 		next := p.Prune(t)
-		for x, k := range keys {
-			if old := next.nodes[x]; old != nil {
-				old.release()
-			}
-			next.nodes[x] = k
+		for _, k := range keys {
+			next.nodes.set(k.node, k.key)
 		}
 		return next, commitSecret, nil
 	}

@@ -20,7 +20,51 @@ import (
 type Private struct {
 	own   treemath.LeafIndex
 	leaf  *nodeKey
-	nodes map[treemath.NodeIndex]*nodeKey
+	nodes pathKeys
+}
+
+// pathKeys are the keys of the nodes above a leaf that are known, from the bottom.
+// There are few, so they are looked through.
+type pathKeys []pathKey
+
+type pathKey struct {
+	node treemath.NodeIndex
+	key  *nodeKey
+}
+
+// find returns the key of a node, nil if it is not known.
+func (k pathKeys) find(x treemath.NodeIndex) *nodeKey {
+	for i := range k {
+		if k[i].node == x {
+			return k[i].key
+		}
+	}
+	return nil
+}
+
+// set adds or replaces the key of a node.
+func (k *pathKeys) set(x treemath.NodeIndex, key *nodeKey) {
+	at, found := slices.BinarySearchFunc(*k, x, func(p pathKey, x treemath.NodeIndex) int { return p.node.Level() - x.Level() })
+	if !found {
+		*k = slices.Insert(*k, at, pathKey{x, key})
+		return
+	}
+	(*k)[at].key.release()
+	(*k)[at] = pathKey{x, key}
+}
+
+// share returns the keys for another version.
+func (k pathKeys) share() pathKeys {
+	for i := range k {
+		k[i].key.share()
+	}
+	return slices.Clone(k)
+}
+
+func (k pathKeys) release() {
+	for i := range k {
+		k[i].key.release()
+	}
 }
 
 // nodeKey is the private key of one node, counted by the versions that share it.
@@ -51,7 +95,7 @@ func (k *nodeKey) release() {
 // NewPrivate returns the own half of a member that knows its leaf key only, which
 // it takes over.
 func NewPrivate(own treemath.LeafIndex, key provider.DecryptionKey) *Private {
-	return &Private{own: own, leaf: newNodeKey(nil, key), nodes: make(map[treemath.NodeIndex]*nodeKey)}
+	return &Private{own: own, leaf: newNodeKey(nil, key)}
 }
 
 // Own returns the own leaf.
@@ -64,9 +108,7 @@ func (p *Private) Erase() {
 		return
 	}
 	p.leaf.release()
-	for _, k := range p.nodes {
-		k.release()
-	}
+	p.nodes.release()
 	p.leaf, p.nodes = nil, nil
 }
 
@@ -75,20 +117,16 @@ func (p *Private) Format(f fmt.State, _ rune) { io.WriteString(f, "ratchettree.P
 
 // WithLeaf returns a version with another leaf key, which it takes over.
 func (p *Private) WithLeaf(key provider.DecryptionKey) *Private {
-	q := &Private{own: p.own, leaf: newNodeKey(nil, key), nodes: make(map[treemath.NodeIndex]*nodeKey, len(p.nodes))}
-	for x, k := range p.nodes {
-		q.nodes[x] = k.share()
-	}
-	return q
+	return &Private{own: p.own, leaf: newNodeKey(nil, key), nodes: p.nodes.share()}
 }
 
 // Prune returns a version with the keys that t still has: those of nodes that
 // were blanked or renewed since are left behind.
 func (p *Private) Prune(t *Tree) *Private {
-	q := &Private{own: p.own, leaf: p.leaf.share(), nodes: make(map[treemath.NodeIndex]*nodeKey, len(p.nodes))}
-	for x, k := range p.nodes {
-		if string(t.parentKey(x)) == string(k.key.Public()) {
-			q.nodes[x] = k.share()
+	q := &Private{own: p.own, leaf: p.leaf.share()}
+	for _, k := range p.nodes {
+		if string(t.parentKey(k.node)) == string(k.key.key.Public()) {
+			q.nodes = append(q.nodes, pathKey{k.node, k.key.share()})
 		}
 	}
 	return q
@@ -97,13 +135,8 @@ func (p *Private) Prune(t *Tree) *Private {
 // Secrets calls yield for the node secret of every node above the own leaf that
 // is known, from the bottom, until it returns false: what a store keeps.
 func (p *Private) Secrets(yield func(x treemath.NodeIndex, s *secret.Secret) bool) {
-	nodes := make([]treemath.NodeIndex, 0, len(p.nodes))
-	for x := range p.nodes {
-		nodes = append(nodes, x)
-	}
-	slices.SortFunc(nodes, func(a, b treemath.NodeIndex) int { return a.Level() - b.Level() })
-	for _, x := range nodes {
-		if !yield(x, p.nodes[x].secret) {
+	for _, k := range p.nodes {
+		if !yield(k.node, k.key.secret) {
 			return
 		}
 	}
@@ -127,10 +160,7 @@ func (p *Private) Restore(t *Tree, x treemath.NodeIndex, nodeSecret []byte) erro
 		key.Wipe()
 		return errors.New("ratchettree: node secret does not fit the tree")
 	}
-	if old := p.nodes[x]; old != nil {
-		old.release()
-	}
-	p.nodes[x] = newNodeKey(secret.New(nodeSecret), key)
+	p.nodes.set(x, newNodeKey(secret.New(nodeSecret), key))
 	return nil
 }
 
@@ -140,7 +170,7 @@ func (p *Private) keyOf(t *Tree, x treemath.NodeIndex) (provider.DecryptionKey, 
 	if x == p.own.Node() {
 		return p.leaf.key, true
 	}
-	k := p.nodes[x]
+	k := p.nodes.find(x)
 	if k == nil || string(k.key.Public()) != string(t.encryptionKey(x)) {
 		return nil, false
 	}
@@ -150,9 +180,9 @@ func (p *Private) keyOf(t *Tree, x treemath.NodeIndex) (provider.DecryptionKey, 
 // climb derives the keys of nodes from the path secret of the first one upwards,
 // RFC 9420 §7.4, checks them against t with fail's error, and returns them with
 // the secret behind the last. secret0 is not kept.
-func climb(t *Tree, nodes []treemath.NodeIndex, secret0 []byte, fail func(x treemath.NodeIndex) error) (map[treemath.NodeIndex]*nodeKey, *secret.Secret, error) {
+func climb(t *Tree, nodes []treemath.NodeIndex, secret0 []byte, fail func(x treemath.NodeIndex) error) (pathKeys, *secret.Secret, error) {
 	s := t.suite
-	keys := make(map[treemath.NodeIndex]*nodeKey, len(nodes))
+	keys := make(pathKeys, 0, len(nodes))
 	pathSecret := secret.New(secret0)
 	for _, x := range nodes {
 		nodeSecret := secret.Zero(s.Params().Nh)
@@ -160,7 +190,7 @@ func climb(t *Tree, nodes []treemath.NodeIndex, secret0 []byte, fail func(x tree
 		labels.DeriveSecret(s, pathSecret.Bytes(), pathSecret.Bytes(), labels.LabelPath)
 		key, err := s.HPKE().DeriveKey(nodeSecret.Bytes())
 		if err == nil {
-			keys[x] = newNodeKey(nodeSecret, key)
+			keys = append(keys, pathKey{x, newNodeKey(nodeSecret, key)})
 			if string(t.parentKey(x)) != string(key.Public()) {
 				err = fail(x)
 			}
@@ -168,9 +198,7 @@ func climb(t *Tree, nodes []treemath.NodeIndex, secret0 []byte, fail func(x tree
 			nodeSecret.Erase()
 		}
 		if err != nil {
-			for _, k := range keys {
-				k.release()
-			}
+			keys.release()
 			pathSecret.Erase()
 			return nil, nil, err
 		}
