@@ -89,11 +89,12 @@ type pairKey struct {
 
 // pairUse keeps groups apart in which Bob reads from those in which he does not:
 // he would be too far behind.
-type pairUse bool
+type pairUse int
 
 const (
-	sends    pairUse = false
-	receives pairUse = true
+	sends pairUse = iota
+	receives
+	sparse // both commit
 )
 
 var pairs = struct {

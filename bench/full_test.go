@@ -23,7 +23,9 @@ import (
 // get there by commits takes N/2 of them, each of which somebody must have the
 // keys for. So the members here but for two are made up: leaves that are signed
 // and parents whose hashes are those that commits from left to right leave. The
-// GroupInfo of that lets Alice join from outside, and she adds Bob.
+// GroupInfo of that lets Alice join from outside, and she adds Bob. They get the
+// two leftmost leaves, above which no node is left out of a path: the longest path
+// that a group of that size has, and the most keys that Bob can have to derive.
 
 // fullGroups are the stores in which Alice and Bob are in a full tree, by members.
 var fullGroups = struct {
@@ -66,7 +68,7 @@ func makeFullGroup(tb testing.TB, members int) *fullGroup {
 	cfg := config(centre.suite)
 	ap, astore, asigner, acred := newClient(tb, "alice")
 	bp, _, bsigner, bcred := newClient(tb, "bob")
-	x, err := mls.JoinExternal(ctx, ap, newStranger(tb, members-2).groupInfo(), asigner, acred, cfg, mls.ExternalOptions{})
+	x, err := mls.JoinExternal(ctx, ap, newStranger(tb, members).groupInfo(), asigner, acred, cfg, mls.ExternalOptions{})
 	must(tb, err)
 	alice, err := x.Merge(ctx)
 	must(tb, err)
@@ -93,18 +95,17 @@ func commit(tb testing.TB, from, to *mls.Group) {
 	bundle, err := from.SelfUpdate(ctx)
 	must(tb, err)
 	must(tb, from.MergePending(ctx))
-	in, err := to.Process(ctx, bundle.Commit, mls.ProcessOptions{})
-	must(tb, err)
-	must(tb, to.Merge(ctx, in.(*mls.StagedCommit)))
+	process(tb, to, bundle.Commit)
 }
 
-// A stranger knows the signature keys of a group of members that are made up.
+// A stranger has a group of members that are made up, in which the two leftmost
+// leaves are blank.
 type stranger struct {
 	tb       testing.TB
 	suite    provider.Suite
 	groupID  []byte
 	nodes    []proto.Node
-	first    provider.Signer // of leaf 0
+	first    provider.Signer // of leaf 2
 	treeHash []byte
 	caps     proto.Capabilities
 }
@@ -146,7 +147,7 @@ func (g *stranger) build(x treemath.NodeIndex, parentHash []byte) []byte {
 		return g.hash(proto.AppendParentNodeHashInput(nil, nil, g.build(treemath.Left(x), nil), g.build(treemath.Right(x), nil)))
 	}
 	var enc, left, right []byte
-	if int(x) >= len(g.nodes) { // a copath without members: not on any path
+	if int(x) >= len(g.nodes) || x == 1 { // without members on one side
 		left, right = g.build(treemath.Left(x), parentHash), g.build(treemath.Right(x), nil)
 	} else {
 		p := &proto.ParentNode{EncryptionKey: g.newKey(), ParentHash: parentHash}
@@ -159,12 +160,12 @@ func (g *stranger) build(x treemath.NodeIndex, parentHash []byte) []byte {
 }
 
 func (g *stranger) buildLeaf(i treemath.LeafIndex, parentHash []byte) []byte {
-	if int(i.Node()) >= len(g.nodes) {
+	if int(i.Node()) >= len(g.nodes) || i < 2 {
 		return g.hash(proto.AppendLeafNodeHashInput(nil, i, nil))
 	}
 	signer, err := soft.NewSigner(crypto(), g.suite)
 	must(g.tb, err)
-	if i == 0 {
+	if i == 2 {
 		g.first = signer
 	}
 	leaf := &proto.LeafNode{EncryptionKey: g.newKey(), SignatureKey: signer.Public(), Capabilities: g.caps,
@@ -181,7 +182,7 @@ func (g *stranger) sign(signer provider.Signer, label string, content []byte) []
 	return sig
 }
 
-// groupInfo is what leaf 0 would give to who joins from outside.
+// groupInfo is what leaf 2 would give to who joins from outside.
 func (g *stranger) groupInfo() []byte {
 	nh := g.suite.Params().Nh
 	gi := &proto.GroupInfo{
@@ -192,6 +193,7 @@ func (g *stranger) groupInfo() []byte {
 			{Type: proto.ExtensionTypeExternalPub, Data: wire.AppendOpaque(nil, g.newKey())},
 		},
 		ConfirmationTag: random(nh),
+		Signer:          2,
 	}
 	gi.Signature = g.sign(g.first, labels.LabelGroupInfoTBS, gi.AppendTBS(nil))
 	m := proto.MLSMessage{Version: proto.MLS10, WireFormat: proto.WireFormatGroupInfo, GroupInfo: gi}

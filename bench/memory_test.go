@@ -15,7 +15,7 @@ var memoryLimits = []struct {
 	members int
 	bytes   float64
 }{
-	{10, 10 << 10},
+	{10, 11_000},
 	{1000, 500_000},
 	{10000, 5_000_000},
 }
@@ -89,7 +89,7 @@ func TestJoinedGroupKeepsNoMessage(t *testing.T) {
 	}
 	const members = 1000
 	ctx := context.Background()
-	info := newStranger(t, members-1).groupInfo()
+	info := newStranger(t, members).groupInfo()
 	p, _, signer, cred := newClient(t, "carol")
 	cfg := config(centre.suite)
 	x, err := mls.JoinExternal(ctx, p, info, signer, cred, cfg, mls.ExternalOptions{})
