@@ -114,12 +114,7 @@ func (s *SenderData) Keys(secret *Key, key, nonce, sample []byte) {
 		b[i][n] = 1
 		pad(&b[i], n+1)
 	}
-	var out [2][Size]byte
-	pair(secret, &b, &out)
-	copy(key, out[0][:])
-	copy(nonce, out[1][:])
-	clear(out[0][:])
-	clear(out[1][:])
+	pair(secret, &b, key, (*[nonceSize]byte)(nonce))
 }
 
 // long is Keys for a sample that is longer than RFC 9420 takes.
@@ -139,7 +134,7 @@ func (s *SenderData) long(secret *Key, key, nonce, sample []byte) {
 	}
 	for i, out := range [][]byte{key, nonce} {
 		var d digest
-		d.start(secret.kernel, secret.inner)
+		d.start(secret)
 		d.write(s.blocks[i][:s.at[i]])
 		d.write(size[:n])
 		d.write(sample)

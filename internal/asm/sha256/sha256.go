@@ -56,7 +56,7 @@ func (k *Key) Set(kernel Kernel, key []byte) {
 	var b block
 	if len(key) > BlockSize {
 		var d digest
-		d.start(kernel, initial(kernel))
+		d.begin(kernel)
 		d.write(key)
 		d.sum(b[:Size], 0)
 		d.wipe()
@@ -75,7 +75,7 @@ func (k *Key) Wipe() { *k = Key{} }
 // overlap msg.
 func (k *Key) MAC(out, msg []byte) {
 	var d digest
-	d.start(k.kernel, k.inner)
+	d.start(k)
 	d.write(msg)
 	d.tag(k, out)
 	d.wipe()
@@ -88,18 +88,16 @@ func (k *Key) Expand(out, info []byte) {
 		panic("sha256: Expand of more than 255·32 bytes")
 	}
 	var d digest
-	var last [Size]byte
+	last := out[:0] // T(i-1)
 	for i := byte(1); len(out) > 0; i++ {
-		d.start(k.kernel, k.inner)
-		if i > 1 {
-			d.write(last[:])
-		}
+		d.start(k)
+		d.write(last)
 		d.write(info)
 		d.writeByte(i)
-		d.tag(k, last[:])
-		out = out[copy(out, last[:]):]
+		last = out[:min(Size, len(out))]
+		d.tag(k, last)
+		out = out[len(last):]
 	}
-	clear(last[:])
 	d.wipe()
 }
 
@@ -129,9 +127,13 @@ type digest struct {
 	buf    [2 * BlockSize]byte
 }
 
-// start begins behind the block whose state is s.
-func (d *digest) start(kernel Kernel, s state) {
-	d.s, d.kernel, d.n, d.length = s, kernel, 0, 0
+// start begins behind the inner padded key, begin with nothing before.
+func (d *digest) start(k *Key) {
+	d.s, d.kernel, d.n, d.length = k.inner, k.kernel, 0, 0
+}
+
+func (d *digest) begin(kernel Kernel) {
+	d.s, d.kernel, d.n, d.length = initial(kernel), kernel, 0, 0
 }
 
 func (d *digest) write(p []byte) {
@@ -194,8 +196,17 @@ func (d *digest) tag(k *Key, out []byte) {
 	}
 	var t [Size]byte
 	finish(k, &d.s, &t)
-	copy(out, t[:])
+	move(out, t[:])
 	clear(t[:])
+}
+
+// move is copy by way of no vector register, where copy would leave secrets.
+func move(out, from []byte) int {
+	n := min(len(out), len(from))
+	for i := range n {
+		out[i] = from[i]
+	}
+	return n
 }
 
 func (d *digest) wipe() { *d = digest{} }

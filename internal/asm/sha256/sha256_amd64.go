@@ -11,7 +11,7 @@ func stepSHANI(key *byte, long uint64, nonce *byte, secret *[Size]byte, b *[3]bl
 func keySHANI(k *Key, b *block)
 
 //go:noescape
-func pairSHANI(k *Key, b *[2]block, out *[2][Size]byte)
+func pairSHANI(k *Key, b *[2]block, key *byte, long uint64, nonce *byte)
 
 //go:noescape
 func blocksSHANI(s *state, p *byte, n uint64)
@@ -69,12 +69,14 @@ func finish(k *Key, inner *state, out *[Size]byte) {
 	}
 }
 
-func pair(k *Key, b *[2]block, out *[2][Size]byte) {
+func pair(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) {
 	switch k.kernel {
 	case SHANI:
-		pairSHANI(k, b, out)
+		raceWrite(key)
+		raceWrite(nonce[:])
+		pairSHANI(k, b, &key[0], uint64(len(key)-16), &nonce[0])
 	default:
-		pairGeneric(k, b, out)
+		pairGeneric(k, b, key, nonce)
 	}
 }
 

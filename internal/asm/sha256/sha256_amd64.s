@@ -279,7 +279,7 @@ GLOBL swap<>(SB), RODATA|NOPTR, $32
 
 // func stepSHANI(key *byte, long uint64, nonce *byte, secret *[32]byte, b *[3][64]byte)
 //
-// One step of a ratchet in four pairs. The frame keeps the inner state at 0, the
+// One step of a ratchet in four pairs, with a key as in pairSHANI. The frame keeps the inner state at 0, the
 // outer one at 32 and the inner digest of the nonce at 64.
 //
 //	      A               B
@@ -378,13 +378,16 @@ TEXT ·keySHANI(SB), NOSPLIT, $0-16
 	FORGET
 	RET
 
-// func pairSHANI(k *Key, b *[2][64]byte, out *[2][32]byte)
+// func pairSHANI(k *Key, b *[2][64]byte, key *byte, long uint64, nonce *byte)
 //
-// Two tags of HMAC under one key, of messages that fit into a block each.
-TEXT ·pairSHANI(SB), NOSPLIT, $0-24
+// Two tags of HMAC under one key, of messages that fit into a block each: a key of 16
+// bytes, or of 32 if long is not 0, and a nonce.
+TEXT ·pairSHANI(SB), NOSPLIT, $0-40
 	MOVQ k+0(FP), DI
 	MOVQ b+8(FP), DX
-	MOVQ out+16(FP), BX
+	MOVQ key+16(FP), BX
+	MOVQ long+24(FP), CX
+	MOVQ nonce+32(FP), SI
 	CONSTANTS
 	FROM(0, DI, X1, X2)
 	MOVO  X1, X7
@@ -407,13 +410,17 @@ TEXT ·pairSHANI(SB), NOSPLIT, $0-24
 	DIGEST(X1, X2, X3, X4)
 	PSHUFB X14, X3
 	MOVOU  X3, 0(BX)
+	TESTQ  CX, CX
+	JZ     short
 	PSHUFB X14, X4
 	MOVOU  X4, 16(BX)
+
+short:
 	DIGEST(X7, X8, X9, X10)
 	PSHUFB X14, X9
-	MOVOU  X9, 32(BX)
-	PSHUFB X14, X10
-	MOVOU  X10, 48(BX)
+	MOVQ   X9, 0(SI)
+	PSRLDQ $8, X9
+	MOVL   X9, 8(SI)
 	FORGET
 	RET
 

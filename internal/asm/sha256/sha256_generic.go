@@ -84,15 +84,20 @@ func finishGeneric(k *Key, inner *state, out *[Size]byte) {
 	s = state{}
 }
 
-// pairGeneric writes the tags of two inner messages, each one block with its padding,
-// to out.
-func pairGeneric(k *Key, b *[2]block, out *[2][Size]byte) {
+// pairGeneric fills key, of 16 or 32 bytes, and nonce from the tags of two inner
+// messages, each one block with its padding.
+func pairGeneric(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) {
+	var out [2][Size]byte
 	for i := range b {
 		s := k.inner
 		blocksGeneric(&s, b[i][:])
 		finishGeneric(k, &s, &out[i])
 		s = state{}
 	}
+	move(key, out[0][:])
+	move(nonce[:], out[1][:])
+	clear(out[0][:])
+	clear(out[1][:])
 }
 
 // stepGeneric derives key, nonce and the next secret from the three blocks.
@@ -101,14 +106,9 @@ func stepGeneric(key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]b
 	var padded block
 	copy(padded[:], secret[:])
 	prepareGeneric(&k, &padded)
-	var out [2][Size]byte
-	pairGeneric(&k, (*[2]block)(b[:2]), &out)
-	copy(key, out[0][:])
-	copy(nonce[:], out[1][:])
+	pairGeneric(&k, (*[2]block)(b[:2]), key, nonce)
 	blocksGeneric(&k.inner, b[2][:])
 	finishGeneric(&k, &k.inner, secret)
-	clear(out[0][:])
-	clear(out[1][:])
 	clear(padded[:])
 	k.Wipe()
 }

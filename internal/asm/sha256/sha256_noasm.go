@@ -12,7 +12,7 @@ func prepare(_ Kernel, k *Key, b *block) { prepareGeneric(k, b) }
 
 func finish(k *Key, inner *state, out *[Size]byte) { finishGeneric(k, inner, out) }
 
-func pair(k *Key, b *[2]block, out *[2][Size]byte) { pairGeneric(k, b, out) }
+func pair(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) { pairGeneric(k, b, key, nonce) }
 
 func step(_ Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
 	stepGeneric(key, nonce, secret, b)

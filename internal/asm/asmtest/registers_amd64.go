@@ -1,0 +1,6 @@
+//go:build !purego
+
+package asmtest
+
+//go:noescape
+func registers(out *[2048]byte, wide bool)
