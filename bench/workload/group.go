@@ -112,6 +112,27 @@ func (b *bare) seals(n int) ([]provider.SealJob, error) {
 	return jobs, nil
 }
 
+// opener returns a function that opens one of the secrets that seals encrypts.
+func (b *bare) opener() (func() error, error) {
+	jobs, err := b.seals(1)
+	if err != nil {
+		return nil, err
+	}
+	h := b.suite.HPKE()
+	if err := h.SealMany(nil, nil, jobs); err != nil {
+		return nil, err
+	}
+	key, err := h.DeriveKey(b.secret[:b.suite.Params().Nh])
+	if err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 0, provider.MaxNh+provider.MaxNt)
+	return func() error {
+		_, err := h.Open(context.Background(), buf, key, jobs[0].Enc, nil, nil, jobs[0].CT)
+		return err
+	}, nil
+}
+
 // each returns the first error of steps that are done in order.
 func each(steps ...func() error) error {
 	for _, step := range steps {
@@ -183,8 +204,8 @@ func parseKeyPackage(s Setup) (*Run, error) {
 }
 
 // createGroup makes a group of s.Members by one commit, with key packages that
-// were parsed before. Its floor encrypts a secret to each new member, over all
-// cores.
+// were parsed before and are checked again. Its floor verifies two signatures of
+// each new member and encrypts a secret to it, over all cores, and signs thrice.
 func createGroup(s Setup) (*Run, error) {
 	ctx, cfg := context.Background(), Config(s.Suite)
 	a, err := NewClient(s.Crypto, s.Suite, "alice")
@@ -218,12 +239,17 @@ func createGroup(s Setup) (*Run, error) {
 			}
 			return each(func() error { return g.MergePending(ctx) }, func() error { return g.Delete(ctx) })
 		},
-		Floor: func() error { return ratchettree.SealMany(b.suite.HPKE(), nil, jobs) },
+		Floor: func() error {
+			return each(func() error { return b.verifyMany(2 * len(kps)) },
+				func() error { return ratchettree.SealMany(b.suite.HPKE(), nil, jobs) },
+				func() error { return b.sign(3) })
+		},
 	}, nil
 }
 
-// joinGroup opens and verifies a Welcome with its tree. Its floor verifies the
-// signatures of all leaves once, over all cores.
+// joinGroup opens and verifies a Welcome with its tree. Its floor opens one secret,
+// verifies the signatures of all leaves once, over all cores, and that of the
+// GroupInfo.
 func joinGroup(s Setup) (*Run, error) {
 	cfg := Config(s.Suite)
 	p, err := invite(s, cfg)
@@ -231,6 +257,10 @@ func joinGroup(s Setup) (*Run, error) {
 		return nil, err
 	}
 	b, err := newBare(s)
+	if err != nil {
+		return nil, err
+	}
+	open, err := b.opener()
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +272,9 @@ func joinGroup(s Setup) (*Run, error) {
 			}
 			return err
 		},
-		Floor: func() error { return b.verifyMany(s.Members) },
+		Floor: func() error {
+			return each(open, func() error { return b.verifyMany(s.Members) }, func() error { return b.verify(1) })
+		},
 	}, nil
 }
 
@@ -315,15 +347,8 @@ func processCommit(s Setup) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := b.suite.HPKE().DeriveKey(b.secret[:b.suite.Params().Nh])
+	open, err := b.opener()
 	if err != nil {
-		return nil, err
-	}
-	job, err := b.seals(1)
-	if err != nil {
-		return nil, err
-	}
-	if err := b.suite.HPKE().SealMany(nil, nil, job); err != nil {
 		return nil, err
 	}
 	ctx := context.Background()
@@ -333,12 +358,7 @@ func processCommit(s Setup) (*Run, error) {
 			return err
 		},
 		Floor: func() error {
-			return each(func() error { return b.verify(2) },
-				func() error {
-					_, err := b.suite.HPKE().Open(ctx, nil, key, job[0].Enc, nil, nil, job[0].CT)
-					return err
-				},
-				func() error { return b.derive(len(path.Nodes)) })
+			return each(func() error { return b.verify(2) }, open, func() error { return b.derive(len(path.Nodes)) })
 		},
 	}, nil
 }

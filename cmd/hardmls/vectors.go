@@ -85,7 +85,11 @@ func runVectors(ctx context.Context, t *terminal, dir string) error {
 		return fmt.Errorf("no test vectors: %s has no file of them in mls/ or wycheproof/\nrun 'make vectors', or name another folder with --dir", dir)
 	}
 	rows := make([]vectorsRow, len(files))
-	bar := newBar(t, files)
+	total := 0
+	for _, f := range files {
+		total += f.Want
+	}
+	bar := newBar(t, "vectors ", total)
 	for i := range files {
 		rows[i] = bar.run(ctx, b, dir, &files[i])
 		if ctx.Err() != nil {
@@ -106,18 +110,14 @@ type progressBar struct {
 	done     int
 }
 
-func newBar(t *terminal, files []conformance.File) *progressBar {
+func newBar(t *terminal, name string, total int) *progressBar {
 	out := io.Discard
 	if t.progress {
 		out = t.err
 	}
-	total := 0
-	for _, f := range files {
-		total += f.Want
-	}
 	p := mpb.New(mpb.WithOutput(out), mpb.WithWidth(48))
 	return &progressBar{progress: p, bar: p.AddBar(int64(total), mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Name("vectors ")), mpb.AppendDecorators(decor.CountersNoUnit(" %d / %d")))}
+		mpb.PrependDecorators(decor.Name(name)), mpb.AppendDecorators(decor.CountersNoUnit(" %d / %d")))}
 }
 
 func (b *progressBar) run(ctx context.Context, backend *conformance.Backend, dir string, f *conformance.File) vectorsRow {
@@ -148,6 +148,12 @@ func (b *progressBar) run(ctx context.Context, backend *conformance.Backend, dir
 		row.Failures = append(row.Failures, fmt.Sprintf("case %s: %v", fail.Case, fail.Err))
 	}
 	return row
+}
+
+// advance counts n more steps as done.
+func (b *progressBar) advance(n int) {
+	b.done += n
+	b.bar.SetCurrent(int64(b.done))
 }
 
 func (b *progressBar) close() {

@@ -73,7 +73,7 @@ var fences = []fence{
 		reason: "CPU features, and the terminal of the tool",
 	},
 	{
-		behind: []string{"github.com/spf13/cobra/...", "github.com/vbauerster/mpb/v8/...", "golang.org/x/term/..."},
+		behind: []string{"github.com/spf13/cobra/...", "github.com/vbauerster/mpb/v8/...", "golang.org/x/term/...", "golang.org/x/perf/benchmath/..."},
 		open:   []string{"cmd/..."},
 		reason: "libraries of the command line",
 	},
