@@ -1,6 +1,10 @@
 package inspect
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/x509"
 	"errors"
 	"fmt"
 
@@ -194,6 +198,7 @@ func (v *verifier) leaf(f *Field, path string) {
 
 // signature verifies the signature of a leaf, RFC 9420 §7.3.
 func (v *verifier) signature(s provider.Suite, leaf *proto.LeafNode, f *Field, path string) {
+	v.certificate(leaf, f, path)
 	const what = "leaf is signed with its own key"
 	var index treemath.LeafIndex
 	if leaf.Source != proto.LeafNodeSourceKeyPackage {
@@ -204,6 +209,41 @@ func (v *verifier) signature(s provider.Suite, leaf *proto.LeafNode, f *Field, p
 		index = *v.sender
 	}
 	v.note(check.V044, f, path, what, verifyLeaf(s, leaf, v.groupID, index))
+}
+
+// certificate checks that the first certificate of a leaf is for its signature key,
+// RFC 9420 §5.3. Who vouches for it is the application's to know.
+func (v *verifier) certificate(leaf *proto.LeafNode, f *Field, path string) {
+	if leaf.Credential.Type != proto.CredentialTypeX509 {
+		return
+	}
+	const what = "first certificate is for the leaf's signature key"
+	if len(leaf.Credential.Certificates) == 0 {
+		v.note(check.V042, f, path, what, check.Errorf(check.V042, "no certificate"))
+		return
+	}
+	cert, err := x509.ParseCertificate(leaf.Credential.Certificates[0])
+	if err != nil {
+		v.note(check.V042, f, path, what, check.Errorf(check.V042, "it does not parse"))
+		return
+	}
+	var key []byte
+	switch pub := cert.PublicKey.(type) {
+	case ed25519.PublicKey:
+		key = pub
+	case *ecdsa.PublicKey:
+		if key, err = pub.Bytes(); err != nil {
+			key = nil
+		}
+	}
+	switch {
+	case key == nil:
+		v.add(check.V042, Unknown, f, path, what, "keys of its kind are not read")
+	case !bytes.Equal(key, leaf.SignatureKey):
+		v.note(check.V042, f, path, what, check.Errorf(check.V042, "it is for another key"))
+	default:
+		v.add(check.V042, Passed, f, path, what, "")
+	}
 }
 
 func verifyLeaf(s provider.Suite, leaf *proto.LeafNode, groupID []byte, index treemath.LeafIndex) error {
@@ -232,16 +272,28 @@ func (v *verifier) framed(f *Field, path string) {
 		v.sender = &c.Sender.Leaf
 	}
 	const what = "message is signed by its sender"
-	if c.Sender.Type != proto.SenderTypeNewMemberProposal || c.Proposal == nil || c.Proposal.Add == nil {
+	s := v.suiteOfProposal(c.Proposal)
+	if s != nil && c.ContentType == proto.ContentTypeProposal {
+		v.Facts = append(v.Facts, Fact{"ProposalRef", f.Offset, labels.ProposalRef(s, ac.Append(nil))})
+	}
+	switch {
+	case c.Sender.Type != proto.SenderTypeNewMemberProposal || c.Proposal == nil || c.Proposal.Add == nil:
 		v.add(check.V074, Unknown, f, path, what, "it needs the tree and the context of the group")
-		return
-	}
-	kp := c.Proposal.Add
-	s := v.suite(kp.CipherSuite)
-	if s == nil {
+	case s == nil:
 		v.add(check.V074, Unknown, f, path, what, noSuite)
-		return
+	default:
+		v.note(check.V074, f, path, what, framing.VerifySignature(s, c.Proposal.Add.LeafNode.SignatureKey, ac, nil))
 	}
-	v.note(check.V074, f, path, what, framing.VerifySignature(s, kp.LeafNode.SignatureKey, ac, nil))
-	v.Facts = append(v.Facts, Fact{"ProposalRef", f.Offset, labels.ProposalRef(s, ac.Append(nil))})
+}
+
+// suiteOfProposal binds the suite of the group that a proposal is for, if the
+// proposal tells, nil otherwise.
+func (v *verifier) suiteOfProposal(p *proto.Proposal) provider.Suite {
+	switch {
+	case p != nil && p.Add != nil:
+		return v.suite(p.Add.CipherSuite)
+	case p != nil && p.Update != nil:
+		return v.suiteOfLeaf(p.Update)
+	}
+	return v.suite(0)
 }
