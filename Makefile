@@ -12,7 +12,7 @@ EMBEDDED  := ./mls ./provider/soft ./storage/mem
 PROFILES  := profiles
 
 .PHONY: all build test short race purego cross fuzz bench benchcmp profile demo vectors \
-	lint vuln cover generate check-generate ci
+	lint vuln cover generate check-generate hsm-deps ci
 
 all: build lint test
 
@@ -44,6 +44,7 @@ cross:
 	GOARCH=386 $(GO) build $(EMBEDDED)
 	GOOS=js GOARCH=wasm $(GO) build $(EMBEDDED)
 	CGO_ENABLED=0 $(GO) build ./...
+	$(GO) vet -tags nopkcs11 ./provider/pkcs11
 
 # fuzz runs every fuzz target for FUZZTIME each.
 fuzz:
@@ -96,6 +97,10 @@ generate:
 
 check-generate: generate
 	git diff --exit-code
+
+# hsm-deps installs software tokens for the tests of provider/pkcs11.
+hsm-deps:
+	.ci/hsm-deps
 
 ci:
 	.ci/run

@@ -17,7 +17,7 @@ import (
 // bytes there does it with subtle.ConstantTimeCompare, or stands below.
 var secretive = []string{
 	"internal/secret", "internal/labels", "internal/proto", "internal/schedule", "internal/secrettree",
-	"internal/ratchettree", "internal/framing", "internal/proposal", "mls/...", "provider", "provider/soft", "provider/auto",
+	"internal/ratchettree", "internal/framing", "internal/proposal", "mls/...", "provider", "provider/soft", "provider/auto", "provider/pkcs11",
 }
 
 // publicCompares are the functions of secretive packages whose operands of a
@@ -53,6 +53,12 @@ var publicCompares = map[string]string{
 	"mls.overlay.put":                              "names of records",
 	"mls.puts":                                     "names of records",
 	"mls.signerList.Signer":                        "public keys",
+	"provider/pkcs11.Signer.locate":                "public keys",
+	"provider/pkcs11.Token.Signer":                 "public keys",
+	"provider/pkcs11.Token.findKeys":               "public keys",
+	"provider/pkcs11.curve.publicKey":              "public keys",
+	"provider/pkcs11.curveOf":                      "names of curves",
+	"provider/pkcs11.session.publicOf":             "public keys",
 }
 
 // variableTime are the functions whose running time tells where two byte

@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"internal/asm/..."},
 	{"provider"},
 	{"provider/soft", "provider/providertest", "storage/mem"},
-	{"provider/auto"},
+	{"provider/auto", "provider/pkcs11"},
 	{"internal/labels", "internal/proto"},
 	{"internal/schedule", "internal/secrettree", "internal/ratchettree"},
 	{"internal/framing", "internal/proposal"},
@@ -43,7 +43,7 @@ type fence struct {
 // fences are rules beside the order.
 var fences = []fence{
 	{
-		behind: []string{"provider/soft", "provider/auto", "storage/mem", "internal/asm/..."},
+		behind: []string{"provider/soft", "provider/auto", "provider/pkcs11", "storage/mem", "internal/asm/..."},
 		open:   []string{"provider/...", "storage/...", "internal/asm/...", "bench/...", "cmd/...", "examples/...", "testvectors/generate"},
 		reason: "the engine knows the contract and no backend",
 	},
@@ -78,13 +78,18 @@ var fences = []fence{
 		reason: "libraries of the command line",
 	},
 	{
+		behind: []string{"github.com/miekg/pkcs11/..."},
+		open:   []string{"provider/pkcs11"},
+		reason: "Cryptoki is pkcs11's",
+	},
+	{
 		behind: []string{"crypto/rand", "math/rand", "math/rand/v2"},
 		open:   []string{"provider/...", "storage/...", "bench/...", "cmd/...", "examples/...", "internal/franken", "internal/simulation", "testvectors/generate"},
 		reason: "the engine's one source of randomness is provider.Crypto.Rand",
 	},
 	{
 		behind: []string{"unsafe", "C", "plugin"},
-		open:   []string{"internal/asm/..."},
+		open:   []string{"provider/pkcs11", "internal/asm/..."},
 		reason: "memory safety can be read off the source",
 	},
 	{
@@ -94,7 +99,7 @@ var fences = []fence{
 	},
 	{
 		behind: []string{"os/...", "net/...", "log", "syscall", "path/filepath"},
-		open:   []string{"provider/auto", "internal/asm/cpu", "internal/conformance", "testvectors/...", "bench/...", "cmd/...", "examples/..."},
+		open:   []string{"provider/auto", "provider/pkcs11", "internal/asm/cpu", "internal/conformance", "testvectors/...", "bench/...", "cmd/...", "examples/..."},
 		reason: "the engine reads no environment, opens no file or socket and logs nothing; the application does",
 	},
 }
@@ -106,6 +111,7 @@ var (
 	modules  = []string{
 		"filippo.io/edwards25519",
 		"github.com/cloudflare/circl",
+		"github.com/miekg/pkcs11",
 		"golang.org/x/crypto",
 		"golang.org/x/sys",
 	}
