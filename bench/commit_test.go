@@ -21,7 +21,7 @@ var trees = []struct {
 	name string
 	make func(testing.TB, int) *pair
 }{
-	{"full", func(tb testing.TB, n int) *pair { return &newFullGroup(tb, n).pair }},
+	{"full", newFullGroup},
 	{"sparse", func(tb testing.TB, n int) *pair { return newPair(tb, sparse, centre.suite, n) }},
 }
 

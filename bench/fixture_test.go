@@ -132,6 +132,10 @@ func makePair(tb testing.TB, id provider.CipherSuite, members int) *pair {
 	tb.Helper()
 	p, err := workload.NewPair(setup{suite: id, members: members}.of(), config(id))
 	must(tb, err)
+	return pairOf(p)
+}
+
+func pairOf(p *workload.Pair) *pair {
 	return &pair{alice: p.Alice, bob: p.Bob, provider: p.AliceIs.Provider, signer: p.AliceIs.Signer, store: p.AliceIs.Store}
 }
 

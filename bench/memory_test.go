@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/hardmls/hardmls/bench/workload"
 	"github.com/hardmls/hardmls/mls"
 )
 
@@ -89,7 +90,10 @@ func TestJoinedGroupKeepsNoMessage(t *testing.T) {
 	}
 	const members = 1000
 	ctx := context.Background()
-	info := newStranger(t, members).groupInfo()
+	s := centre
+	s.members = members
+	info, err := workload.FullGroupInfo(s.of())
+	must(t, err)
 	p, _, signer, cred := newClient(t, "carol")
 	cfg := config(centre.suite)
 	x, err := mls.JoinExternal(ctx, p, info, signer, cred, cfg, mls.ExternalOptions{})

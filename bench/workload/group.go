@@ -279,11 +279,11 @@ func joinGroup(s Setup) (*Run, error) {
 }
 
 // commitPair is a pair whose handshake messages are in the open, with a commit of
-// Alice's in the tree that one commit made: sparse, every member a recipient.
-func commitPair(s Setup) (*Pair, []byte, *proto.UpdatePath, error) {
+// Alice's and the path in it.
+func commitPair(s Setup, pair func(s Setup, cfg mls.Config) (*Pair, error)) (*Pair, []byte, *proto.UpdatePath, error) {
 	cfg := Config(s.Suite)
 	cfg.WireFormat = mls.PurePlaintext
-	p, err := NewPair(s, cfg)
+	p, err := pair(s, cfg)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -301,10 +301,15 @@ func commitPair(s Setup) (*Pair, []byte, *proto.UpdatePath, error) {
 	return p, bundle.Commit, m.PublicMessage.Content.Commit.Path, p.Alice.DiscardPending(context.Background())
 }
 
+// commitFull renews keys in a full tree, commitSparse in the tree that one commit
+// made, in which every member is a recipient.
+func commitFull(s Setup) (*Run, error)   { return commitPath(s, NewFullPair) }
+func commitSparse(s Setup) (*Run, error) { return commitPath(s, NewPair) }
+
 // commitPath renews keys by a commit. Its floor derives the keys of the path,
 // encrypts to every recipient, over all cores, and signs twice.
-func commitPath(s Setup) (*Run, error) {
-	p, _, path, err := commitPair(s)
+func commitPath(s Setup, pair func(s Setup, cfg mls.Config) (*Pair, error)) (*Run, error) {
+	p, _, path, err := commitPair(s, pair)
 	if err != nil {
 		return nil, err
 	}
@@ -336,10 +341,10 @@ func commitPath(s Setup) (*Run, error) {
 	}, nil
 }
 
-// processCommit processes such a commit up to the point where it may be merged.
-// Its floor verifies two signatures, opens one secret and derives the keys above.
-func processCommit(s Setup) (*Run, error) {
-	p, commit, path, err := commitPair(s)
+// processFull processes a commit in a full tree, up to the point where it may be
+// merged. Its floor verifies two signatures, opens one secret and derives the keys above.
+func processFull(s Setup) (*Run, error) {
+	p, commit, path, err := commitPair(s, NewFullPair)
 	if err != nil {
 		return nil, err
 	}

@@ -34,8 +34,9 @@ var All = []Workload{
 	{"parse-key-package", "parse and check a key package", "2 verifications", 0, parseKeyPackage},
 	{"create", "make a group by one commit and Welcome", "2 verifications and an HPKE seal for each member on all cores, 3 signatures", Members, createGroup},
 	{"join", "open a Welcome with its tree and check it", "a verification for each leaf on all cores, 1 HPKE open, 1 verification", Members, joinGroup},
-	{"commit", "renew keys in the tree of such a group", "keys of the path, HPKE seals on all cores, 2 signatures", Members, commitPath},
-	{"process", "process that commit", "2 verifications, 1 HPKE open, keys of the path", Members, processCommit},
+	{"commit", "renew keys by a commit in a full tree", "keys of the path, HPKE seals on all cores, 2 signatures", Members, commitFull},
+	{"process", "process that commit", "2 verifications, 1 HPKE open, keys of the path", Members, processFull},
+	{"commit-sparse", "renew keys in a tree that one commit made", "as of commit; every member is sealed to", Members, commitSparse},
 }
 
 // A Run is a workload that is set up.
