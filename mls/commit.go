@@ -346,24 +346,31 @@ func (g *Group) sealGroupSecrets(added []proposal.Added, joiner *schedule.Joiner
 func (g *Group) storePending(ctx context.Context, st *StagedCommit, h *handshake) error {
 	st.plan()
 	base := st.base
-	err := g.transact(ctx, base, func(b *provider.Batch) (func(), error) {
+	t := transition{
+		done: func(bool) { h.sent(); g.pending = st },
+		undo: func(late bool) {
+			h.unsent()
+			if late {
+				g.spentKeys = append(g.spentKeys, st.newKeys()...)
+				st.erase()
+			}
+		},
+	}
+	err := g.transact(ctx, base, func(b *provider.Batch) (transition, error) {
+		if g.pending != nil {
+			return t, ErrPendingCommit // of a call whose outcome was unknown until now
+		}
 		if err := g.sealHandshake(b, base, h); err != nil {
-			return nil, err
+			return t, err
 		}
 		st.message, st.commitHash = h.msg, g.hash(h.msg)
 		rec := pendingRecord{commit: st.message, welcome: st.welcome, groupInfo: st.groupInfo,
 			hash: st.commitHash, summary: st.info.encode(), batch: encodeBatch(st.batch)}
 		b.Put = append(b.Put, provider.Record{Key: g.key(kindPending, nil), Value: rec.encode()})
-		return func() {
-			h.sent()
-			g.pending = st
-		}, nil
+		return t, nil
 	})
-	if err != nil {
-		h.unsent()
-		if errors.Is(err, ErrEpochChanged) {
-			return &EpochConflictError{Base: base.number(), Epoch: g.Epoch()}
-		}
+	if errors.Is(err, ErrEpochChanged) {
+		return &EpochConflictError{Base: base.number(), Epoch: g.Epoch()}
 	}
 	return err
 }

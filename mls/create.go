@@ -174,9 +174,11 @@ func (g *Group) firstEpoch(ctx context.Context, leaf *proto.LeafNode, ref provid
 
 // begin stores e as the first epoch that this client has of the group; b holds
 // what goes with it. The group belongs to no one else yet. On error e is as it
-// was, so that the caller can try again.
+// was, so that the caller can try again, after begun.
 func (g *Group) begin(ctx context.Context, e *epoch, b *provider.Batch) error {
-	g.head = head{phase: operational, suite: g.suite.Params().ID, epoch: e.number(), own: uint32(e.own)}
+	g.head.phase, g.head.suite = operational, g.suite.Params().ID
+	g.head.epoch, g.head.own = e.number(), uint32(e.own)
+	g.head.outbox = 0
 	for _, rec := range b.Put {
 		if rec.Key.Kind == kindOutbox {
 			g.head.outbox++
@@ -199,5 +201,32 @@ func (g *Group) begin(ctx context.Context, e *epoch, b *provider.Batch) error {
 	if errors.Is(err, provider.ErrGroupExists) {
 		return ErrGroupExists
 	}
+	if errors.Is(err, provider.ErrOutcomeUnknown) {
+		g.unsettled, g.version = g.newUnsettled(b, transition{}), b.Expect
+	}
 	return storageError("apply", err)
+}
+
+// begun reports whether an earlier begin of e, whose outcome was unknown, was
+// applied after all: then the group is e's.
+func (g *Group) begun(ctx context.Context, e *epoch) (bool, error) {
+	u := g.unsettled
+	if u == nil {
+		return false, nil
+	}
+	version, err := g.store.Version(ctx, g.id)
+	if err != nil {
+		return false, storageError("version", err)
+	}
+	applied := false
+	if version == g.version+1 {
+		if applied, err = u.applied(ctx, g); err != nil {
+			return false, err
+		}
+	}
+	g.unsettled = nil
+	if applied {
+		g.version, g.cur = version, e
+	}
+	return applied, nil
 }

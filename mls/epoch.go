@@ -61,6 +61,7 @@ type messages struct {
 
 	inflight uint32 // application sends between frame and take
 	leased   uint32 // first own application generation that is not reserved on disk
+	void     uint32 // own application generations below it are never used, unless below leased
 	life
 }
 

@@ -7,13 +7,13 @@ import (
 
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/secrettree"
-	"github.com/hardmls/hardmls/provider"
 )
 
 // States that a caller acts on. Each is found by errors.Is.
 var (
 	// ErrUseAfterEviction: this client was removed from the group. Nothing
-	// but reading and Delete is possible; join again by a new Welcome.
+	// but Outbox, Sent and Delete is possible. Delete the group before it is
+	// joined again.
 	ErrUseAfterEviction = errors.New("mls: removed from the group")
 	// ErrPendingProposal: proposals wait for a commit, so application data
 	// may not be sent (RFC 9420 §12.4). Commit them, or discard them.
@@ -54,6 +54,11 @@ var (
 	// ErrOwnMessage: the message was sent by this client and can't be opened
 	// by it; nothing about it is authenticated.
 	ErrOwnMessage = errors.New("mls: own message")
+	// ErrDiscardedCommit: a commit of this client came back that is neither
+	// pending nor merged: it was discarded here, yet the delivery service has
+	// taken it. If that is so, the others have gone on without this client:
+	// join again by an external commit, or be added again.
+	ErrDiscardedCommit = errors.New("mls: own commit that was discarded: if it was accepted, the group went on without this client")
 	// ErrMessageTooLong: the plaintext exceeds Config.MaxMessage or the
 	// format, or a received message Config.MaxReceive. No key was spent.
 	ErrMessageTooLong = errors.New("mls: message too long")
@@ -177,7 +182,7 @@ func (e *SignerError) Unwrap() error { return e.Err }
 
 // A KeyError is a failure of the custody of private keys.
 type KeyError struct {
-	Op  string // "generate", "load"
+	Op  string // "generate", "load", "open", "delete"
 	Err error
 }
 
@@ -252,5 +257,3 @@ func (e *InternalError) Error() string { return "mls: internal error: " + e.Err.
 
 // Unwrap returns Err.
 func (e *InternalError) Unwrap() error { return e.Err }
-
-var _ = provider.ErrConflict

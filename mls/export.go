@@ -11,16 +11,19 @@ import (
 	"github.com/hardmls/hardmls/provider"
 )
 
-// read runs f on the current epoch under mu. It reports false for a group that
-// has none: this client was removed, or the group is closed.
-func (g *Group) read(f func(e *epoch)) bool {
+// read runs f on the current epoch under mu. A group may have none: this client
+// was removed, or the group is closed or fenced.
+func (g *Group) read(f func(e *epoch)) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.cur == nil || g.failed != nil {
-		return false
+	switch {
+	case g.failed != nil:
+		return g.failed
+	case g.cur == nil:
+		return ErrUseAfterEviction
 	}
 	f(g.cur)
-	return true
+	return nil
 }
 
 // ID returns the group id.
@@ -107,9 +110,11 @@ func (g *Group) EpochAuthenticator() (a []byte) {
 // Export fills out with a secret of the epoch for an application's own use, RFC
 // 9420 §8.5. out may be up to 255·Nh bytes (V221).
 func (g *Group) Export(out []byte, label string, context []byte) error {
-	err := ErrUseAfterEviction
-	g.read(func(e *epoch) { err = e.keys.Export(out, label, context) })
-	return public(err)
+	var failed error
+	if err := g.read(func(e *epoch) { failed = e.keys.Export(out, label, context) }); err != nil {
+		return err
+	}
+	return public(failed)
 }
 
 // ResumptionPSK fills out (Nh bytes) with the resumption secret of the current
@@ -118,9 +123,7 @@ func (g *Group) ResumptionPSK(out []byte) error {
 	if len(out) != g.suite.Params().Nh {
 		return public(check.Errorf(check.V221, "resumption PSK is %d bytes", g.suite.Params().Nh))
 	}
-	err := ErrUseAfterEviction
-	g.read(func(e *epoch) { err = nil; copy(out, e.keys.Resumption.Bytes()) })
-	return err
+	return g.read(func(e *epoch) { copy(out, e.keys.Resumption.Bytes()) })
 }
 
 // RatchetTree returns the encoded ratchet tree, for joiners of a group whose

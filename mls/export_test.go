@@ -32,3 +32,21 @@ func (g *Group) GoOnFalsely(ctx context.Context, f FalseSuccessor, opt Successor
 	opt.Config.GroupID, opt.Config.CipherSuite, opt.Config.Extensions = f.GroupID, f.Suite, f.Extensions
 	return g.goOn(ctx, before, &opt)
 }
+
+// GroupWithoutID makes a group of an empty id in memory, with a Welcome for kp and a
+// GroupInfo for external commits: what an implementation might send that allows it.
+func GroupWithoutID(ctx context.Context, p provider.Provider, signer provider.Signer, cred Credential, cfg Config, kp *KeyPackage) (welcome, groupInfo []byte, err error) {
+	g, first, err := newFirstEpoch(ctx, p, signer, cred, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	g.id, first.context.GroupID = nil, nil
+	first.contextBytes = first.context.Append(nil)
+	first.messages = newMessages(first.publicState, first.keys, first.own, first.messages.secrets)
+	opt := &CommitOptions{Proposals: adds([]*KeyPackage{kp}), GroupInfo: &GroupInfoOptions{ExternalPub: true}}
+	st, _, err := g.prepareCommit(ctx, first.env(&g.cfg), first, nil, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	return st.welcome, st.groupInfo, nil
+}

@@ -238,16 +238,30 @@ func (x *ExternalJoin) sign(ctx context.Context, base *publicState, c *change, s
 func (x *ExternalJoin) Commit() []byte { return clone(x.commit) }
 
 // EpochAuthenticator returns the authenticator of the epoch that the commit
-// begins.
-func (x *ExternalJoin) EpochAuthenticator() []byte { return clone(x.e.keys.Authenticator.Bytes()) }
+// begins: nil after Merge or Discard.
+func (x *ExternalJoin) EpochAuthenticator() []byte {
+	if x.used {
+		return nil
+	}
+	return clone(x.e.keys.Authenticator.Bytes())
+}
 
 // Merge stores the group once the commit was accepted. An old membership in the
-// same group is replaced; a Group value of it is then fenced.
+// same group is replaced; a Group value of it is then fenced. After an error Merge
+// may be tried again; it finds out whether the group was stored.
 func (x *ExternalJoin) Merge(ctx context.Context) (*Group, error) {
 	if x.used {
 		return nil, ErrStagedUsed
 	}
 	g := x.g
+	switch joined, err := g.begun(ctx, x.e); {
+	case err != nil:
+		return nil, err
+	case joined:
+		x.used = true
+		g.sweepSpent(ctx)
+		return g, nil
+	}
 	version, err := g.store.Version(ctx, g.id)
 	if err != nil {
 		return nil, storageError("version", err)
@@ -264,23 +278,32 @@ func (x *ExternalJoin) Merge(ctx context.Context) (*Group, error) {
 		b.Drop = append(b.Drop, provider.Key{Group: g.id})
 		g.bury(b, spent)
 	}
+	g.spentKeys = spent // deleted once it is certain that the batch was applied
+	g.head.committed = [][]byte{g.hash(x.commit)}
 	if err := g.begin(ctx, x.e, b); err != nil {
 		return nil, err
 	}
 	x.used = true
-	g.spentKeys = append(g.spentKeys, spent...)
 	g.sweepSpent(ctx)
 	return g, nil
 }
 
-// Discard forgets the join and its keys.
+// Discard forgets the join and its keys. If a Merge of unknown outcome has stored
+// the group, it stays in the store: load it, and delete it if it is not wanted.
 func (x *ExternalJoin) Discard(ctx context.Context) error {
 	if x.used {
 		return nil
 	}
+	joined, err := x.g.begun(ctx, x.e)
+	if err != nil {
+		return err
+	}
 	x.used = true
 	ref := x.e.leafRef.Clone()
 	x.e.eraseAll()
+	if joined {
+		return nil
+	}
 	if err := x.g.keys.Delete(ctx, ref); err != nil {
 		return &KeyError{"delete", err}
 	}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/proposal"
+	"github.com/hardmls/hardmls/internal/secrettree"
 	"github.com/hardmls/hardmls/internal/treemath"
 	"github.com/hardmls/hardmls/provider"
 )
@@ -30,10 +33,11 @@ type Group struct {
 
 	mu          sync.Mutex
 	head        head
-	cursorDirty bool   // head.cursor is newer than the store's
-	version     uint64 // of the group in the store
-	uncertain   bool   // an Apply's outcome is unknown: read the version first
-	failed      error  // ErrFenced or ErrClosed: final
+	cursorDirty bool       // head.cursor is newer than the store's
+	version     uint64     // of the group in the store
+	applying    bool       // a batch is being written
+	unsettled   *unsettled // a batch of unknown outcome: settle it first
+	failed      error      // ErrFenced or ErrClosed: final
 	cur         *epoch
 	past        []past // oldest first
 	proposals   []storedProposal
@@ -47,12 +51,19 @@ type Group struct {
 	receivers   []*receiving         // free scratch
 }
 
+// MaxGroupID is the longest group id, in bytes. None may be empty.
+const MaxGroupID = proposal.MaxGroupID
+
 // freeScratch is how many idle operations' scratch a group keeps per direction.
 const freeScratch = 4
 
 func newGroup(p provider.Provider, suite provider.Suite, id []byte, cfg config, signers SignerSource) (*Group, error) {
 	if p.Storage() == nil {
 		return nil, errNoStorage
+	}
+	if len(id) == 0 || len(id) > MaxGroupID {
+		// Records of no group have no group id, and each record carries it.
+		return nil, public(check.Errorf(check.V013, "group id of %d bytes: at least 1, at most %d", len(id), MaxGroupID))
 	}
 	return &Group{
 		id:         id,
@@ -135,107 +146,44 @@ func (g *Group) lockWriter(ctx context.Context) error {
 
 func (g *Group) unlockWriter() { <-g.w }
 
-// settle finds out whether a batch of unknown outcome was applied. If it was,
-// the group goes on from what the store holds. The writer slot is held.
-func (g *Group) settle(ctx context.Context) error {
-	g.mu.Lock()
-	uncertain, version := g.uncertain, g.version
-	g.mu.Unlock()
-	if !uncertain {
-		return nil
-	}
-	now, err := g.store.Version(ctx, g.id)
-	if err != nil {
-		return storageError("version", err)
-	}
-	switch now {
-	case version:
-	case 0: // Delete's batch
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.forget()
-		g.failed = ErrClosed
-		return ErrClosed
-	case version + 1:
-		if err := g.reload(ctx); err != nil {
+// Close forgets the group's secrets in memory; the group stays in the store. What
+// was received since the last flush is written first, and the unused part of the
+// lease is given back. If that fails the group stays open, so that Close can be
+// tried again, unless it was fenced: then there is nothing left to write.
+func (g *Group) Close(ctx context.Context) error {
+	if err := g.lockWriter(ctx); err != nil && !errors.Is(err, ErrFenced) {
+		return err
+	} else if err == nil {
+		defer g.unlockWriter()
+		if err := g.unload(ctx); err != nil && !errors.Is(err, ErrFenced) {
 			return err
 		}
-	default:
-		g.mu.Lock()
-		g.failed = ErrFenced
-		g.mu.Unlock()
-		return ErrFenced
 	}
-	g.mu.Lock()
-	g.uncertain = false
-	g.mu.Unlock()
-	return nil
-}
-
-// apply writes b as the group's next transition, with everything that is dirty,
-// and calls swap under mu once it is durable. On error memory is as it was. The
-// writer slot is held.
-func (g *Group) apply(ctx context.Context, b *provider.Batch, swap func()) error {
-	g.mu.Lock()
-	if g.failed != nil {
-		g.mu.Unlock()
-		return g.failed
-	}
-	b.Group, b.Expect = g.id, g.version
-	cursor := g.cursorDirty
-	written := g.appendDirty(b)
-	swept, stale := len(g.swept), len(g.stale)
-	g.mu.Unlock()
-
-	err := g.store.Apply(ctx, b)
-
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if err == nil {
-		g.version++
-		for _, t := range written {
-			t.EndWrite(true)
-		}
-		g.swept, g.stale = g.swept[swept:], g.stale[stale:]
-		if swap != nil {
-			swap()
-		}
-		return nil
-	}
-	g.cursorDirty = g.cursorDirty || cursor
-	for _, t := range written {
-		t.EndWrite(false)
-	}
-	switch {
-	case errors.Is(err, provider.ErrOutcomeUnknown):
-		g.uncertain = true
-	case errors.Is(err, provider.ErrConflict) && g.fencedLocked(b):
-		g.failed = ErrFenced
-		return ErrFenced
-	}
-	return storageError("apply", err)
-}
-
-// fencedLocked reports whether a conflict of b means another owner: b required
-// nothing but the version.
-func (g *Group) fencedLocked(b *provider.Batch) bool { return len(b.Require) == 0 }
-
-// Close forgets the group's secrets in memory. What was received since the last
-// flush is written first; the error is that of the write. The group stays in the
-// store.
-func (g *Group) Close(ctx context.Context) error {
-	if err := g.Flush(ctx); err != nil {
-		return err
-	}
-	if err := g.lockWriter(ctx); err != nil {
-		return err
-	}
-	defer g.unlockWriter()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.forget()
 	g.failed = ErrClosed
 	return nil
+}
+
+// unload writes what is dirty, and the own ratchet as far as it was used. The
+// writer slot is held.
+func (g *Group) unload(ctx context.Context) error {
+	b := new(provider.Batch)
+	g.mu.Lock()
+	clean, err := !g.dirty(), g.failed
+	if err == nil && g.cur != nil {
+		m := g.cur.messages
+		next, err := m.secrets.NextGeneration(m.own, secrettree.Application)
+		if err == nil && m.inflight == 0 && m.leased > next && m.void <= next && g.putAhead(b, m, secrettree.Application, 0) == nil {
+			m.leased, clean = next, false // nothing can be sent without a new lease
+		}
+	}
+	g.mu.Unlock()
+	if err != nil || clean {
+		return err
+	}
+	return g.apply(ctx, b, transition{})
 }
 
 // Delete removes the group from the store and from memory. ErrClosed if that was
@@ -277,7 +225,7 @@ func (g *Group) deleted(ctx context.Context, err error) bool {
 	if err != nil {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		g.uncertain = true
+		g.unsettled = &unsettled{deletion: true}
 	}
 	return err == nil && version == 0
 }

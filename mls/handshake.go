@@ -14,9 +14,9 @@ import (
 )
 
 // transact runs one transition of the group: build, under mu, checks what must
-// hold and fills the batch; what it returns runs under mu once the batch is
-// durable. base must still be the current epoch, else ErrEpochChanged.
-func (g *Group) transact(ctx context.Context, base *epoch, build func(b *provider.Batch) (func(), error)) error {
+// hold, fills the batch and says what becomes of it. base must still be the
+// current epoch, else ErrEpochChanged.
+func (g *Group) transact(ctx context.Context, base *epoch, build func(b *provider.Batch) (transition, error)) error {
 	if err := g.lockWriter(ctx); err != nil {
 		return err
 	}
@@ -27,15 +27,17 @@ func (g *Group) transact(ctx context.Context, base *epoch, build func(b *provide
 		err = ErrEpochChanged
 	}
 	b := new(provider.Batch)
-	var swap func()
+	var t transition
 	if err == nil {
-		swap, err = build(b)
+		if t, err = build(b); err != nil {
+			t.end(false, false)
+		}
 	}
 	g.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	return g.apply(ctx, b, swap)
+	return g.apply(ctx, b, t)
 }
 
 // frame returns the FramedContent of a member's message in this epoch, still
@@ -52,7 +54,6 @@ func (e *epoch) frame(typ proto.ContentType, aad []byte) *proto.FramedContent {
 
 // handshake is a proposal or commit on its way out.
 type handshake struct {
-	g   *Group
 	ac  *proto.AuthenticatedContent
 	msg []byte
 
@@ -65,7 +66,7 @@ type handshake struct {
 // signHandshake signs content in the wire format of the group's policy. No lock
 // is held.
 func (g *Group) signHandshake(ctx context.Context, base *epoch, content *proto.FramedContent) (*handshake, error) {
-	h := &handshake{g: g, base: base}
+	h := &handshake{base: base}
 	wf := proto.WireFormatPublicMessage
 	if g.cfg.WireFormat.sendsPrivate() {
 		wf = proto.WireFormatPrivateMessage
@@ -118,14 +119,12 @@ func (h *handshake) sent() {
 	h.op.Wipe()
 }
 
-// unsent gives the generation back.
+// unsent gives the generation back. mu is held.
 func (h *handshake) unsent() {
 	if !h.pinned {
 		return
 	}
 	h.pinned = false
-	h.g.mu.Lock()
-	defer h.g.mu.Unlock()
 	h.base.messages.secrets.Abort(&h.op)
 	h.op.Wipe()
 }

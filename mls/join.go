@@ -317,6 +317,9 @@ func verifyGroupInfo(ctx context.Context, s provider.Suite, cfg *config, gi *pro
 	}
 	nh := s.Params().Nh
 	context := &gi.GroupContext
+	if context.Epoch > maxEpoch {
+		return nil, check.Errorf(check.V013, "epoch %d", context.Epoch)
+	}
 	if len(context.TreeHash) != nh || len(gi.ConfirmationTag) != nh ||
 		len(context.ConfirmedTranscriptHash) != nh && context.Epoch > 0 {
 		return nil, check.Errorf(check.V203, "hash or tag of a wrong length")
@@ -334,7 +337,11 @@ func verifyGroupInfo(ctx context.Context, s provider.Suite, cfg *config, gi *pro
 	if err := verifyTree(s, cfg, tree, context); err != nil {
 		return nil, err
 	}
-	if err := authenticate(ctx, cfg, context.GroupID, treeCredentials(tree)); err != nil {
+	checks, err := externalSenderCredentials(context, treeCredentials(tree))
+	if err != nil {
+		return nil, err
+	}
+	if err := authenticate(ctx, cfg, context.GroupID, checks); err != nil {
 		return nil, err
 	}
 	pub := &publicState{suite: s, tree: tree}
@@ -357,6 +364,26 @@ func verifyTree(s provider.Suite, cfg *config, tree *ratchettree.Tree, context *
 	return tree.VerifyLeafSignatures(context.GroupID)
 }
 
+// maxEpoch is the last epoch in which a group can be joined: no group counts that
+// far, and epochs do not wrap.
+const maxEpoch = 1<<64 - 1<<32
+
+// externalSenderCredentials adds those of the external senders to checks.
+func externalSenderCredentials(context *proto.GroupContext, checks []proposal.CredentialCheck) ([]proposal.CredentialCheck, error) {
+	if _, ok := context.Extensions.Find(proto.ExtensionTypeExternalSenders); !ok {
+		return checks, nil
+	}
+	senders, err := proposal.ExternalSenders(context)
+	if err != nil {
+		return nil, err
+	}
+	for i := range senders {
+		checks = append(checks, proposal.CredentialCheck{Credential: &senders[i].Credential,
+			SignatureKey: senders[i].SignatureKey, Use: proposal.CredentialExternalSender})
+	}
+	return checks, nil
+}
+
 func treeCredentials(tree *ratchettree.Tree) []proposal.CredentialCheck {
 	var checks []proposal.CredentialCheck
 	tree.Members(func(i treemath.LeafIndex, leaf *proto.LeafNode) bool {
@@ -377,19 +404,32 @@ func (sw *StagedWelcome) Members() []Member {
 	return out
 }
 
-// EpochAuthenticator returns the authenticator of the epoch, RFC 9420 §8.7.
-func (sw *StagedWelcome) EpochAuthenticator() []byte { return clone(sw.e.keys.Authenticator.Bytes()) }
+// EpochAuthenticator returns the authenticator of the epoch, RFC 9420 §8.7: nil
+// after Join or Discard.
+func (sw *StagedWelcome) EpochAuthenticator() []byte {
+	if sw.used {
+		return nil
+	}
+	return clone(sw.e.keys.Authenticator.Bytes())
+}
 
 // Join stores the group and uses up the key package, unless it is one of last
 // resort, in one batch.
 //
 // Errors: ErrGroupExists, ErrNoKeyPackage if the key package was used meanwhile,
-// *StorageError. After an error Join may be tried again.
+// *StorageError. After an error Join may be tried again; it finds out whether the
+// group was stored.
 func (sw *StagedWelcome) Join(ctx context.Context) (*Group, error) {
 	if sw.used {
 		return nil, ErrStagedUsed
 	}
 	g, w := sw.g, sw.w
+	switch joined, err := g.begun(ctx, sw.e); {
+	case err != nil:
+		return nil, err
+	case joined:
+		return sw.join(ctx)
+	}
 	b := &provider.Batch{Require: []provider.Key{keyPackageKey(w.kpRef)}}
 	var spent []provider.KeyRef
 	if !isLastResort(w.kp) {
@@ -397,16 +437,21 @@ func (sw *StagedWelcome) Join(ctx context.Context) (*Group, error) {
 		spent = append(spent, w.initRef)
 		g.bury(b, spent)
 	}
+	g.spentKeys = spent // deleted once it is certain that the batch was applied
 	if err := g.begin(ctx, sw.e, b); err != nil {
 		if errors.Is(err, provider.ErrConflict) {
 			return nil, fmt.Errorf("%w: it was used already", ErrNoKeyPackage) // V065
 		}
 		return nil, err
 	}
+	return sw.join(ctx)
+}
+
+// join ends Join once the batch was applied.
+func (sw *StagedWelcome) join(ctx context.Context) (*Group, error) {
 	sw.used = true
-	g.spentKeys = append(g.spentKeys, spent...)
-	g.sweepSpent(ctx)
-	return g, nil
+	sw.g.sweepSpent(ctx)
+	return sw.g, nil
 }
 
 // Discard forgets the staged group. The key package stays.

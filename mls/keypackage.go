@@ -197,24 +197,22 @@ func ParseKeyPackage(c provider.Crypto, msg []byte, cfg Config) (*KeyPackage, er
 	return &KeyPackage{wire: m.KeyPackage, ref: labels.KeyPackageRef(s, m.KeyPackage.Raw)}, nil
 }
 
-// ImportKeyPackage stores a key package of this client whose private keys exist
-// already, for migration: msg is its MLSMessage, the references name its keys.
-func ImportKeyPackage(ctx context.Context, p provider.Provider, msg []byte, initRef, leafRef provider.KeyRef) (*KeyPackage, error) {
-	m, err := proto.DecodeMLSMessage(clone(msg))
+// ImportKeyPackage validates a key package of this client as ParseKeyPackage does
+// and stores it, for migration: its private keys exist already, and the references
+// name them.
+func ImportKeyPackage(ctx context.Context, p provider.Provider, msg []byte, initRef, leafRef provider.KeyRef, cfg Config) (*KeyPackage, error) {
+	kp, err := ParseKeyPackage(p.Crypto(), msg, cfg)
 	if err != nil {
-		return nil, public(err)
+		return nil, err
 	}
-	if m.KeyPackage == nil {
-		return nil, public(check.As(check.V008, check.ClassUnsupported, "not a key package"))
-	}
-	s, err := bindSuite(p.Crypto(), m.KeyPackage.CipherSuite)
+	s, err := bindSuite(p.Crypto(), kp.CipherSuite())
 	if err != nil {
 		return nil, err
 	}
 	for _, k := range []struct {
 		ref provider.KeyRef
 		pub []byte
-	}{{initRef, m.KeyPackage.InitKey}, {leafRef, m.KeyPackage.LeafNode.EncryptionKey}} {
+	}{{initRef, kp.wire.InitKey}, {leafRef, kp.wire.LeafNode.EncryptionKey}} {
 		key, err := provider.KeysOf(p).Load(ctx, s, k.ref)
 		if err != nil {
 			return nil, &KeyError{"load", err}
@@ -225,7 +223,6 @@ func ImportKeyPackage(ctx context.Context, p provider.Provider, msg []byte, init
 			return nil, public(check.Errorf(check.V061, "private key does not fit the key package"))
 		}
 	}
-	kp := &KeyPackage{wire: m.KeyPackage, ref: labels.KeyPackageRef(s, m.KeyPackage.Raw)}
 	return kp, storeKeyPackage(ctx, p.Storage(), kp, initRef, leafRef)
 }
 

@@ -43,7 +43,7 @@ func LoadGroup(ctx context.Context, p provider.Provider, id []byte, signers Sign
 	if err := sweepTombstones(ctx, g.keys, g.store); err != nil {
 		return nil, err
 	}
-	if err := g.reload(ctx); err != nil {
+	if err := g.load(ctx); err != nil {
 		return nil, err
 	}
 	return g, nil
@@ -83,9 +83,8 @@ func loadHead(ctx context.Context, r recordReader, id []byte) (head, error) {
 	return h, nil
 }
 
-// reload replaces what is in memory by what the store holds. The writer slot is
-// held, or the group is not shared yet.
-func (g *Group) reload(ctx context.Context) error {
+// load reads the group from the store. It is not shared yet.
+func (g *Group) load(ctx context.Context) error {
 	version, err := g.store.Version(ctx, g.id)
 	if err != nil {
 		return storageError("version", err)
@@ -101,11 +100,8 @@ func (g *Group) reload(ctx context.Context) error {
 		}
 		return ErrFenced
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.forget()
 	g.version = version
-	g.head, g.cur, g.past, g.stale = l.head, l.cur, l.past, l.stale
+	g.head, g.cur, g.past, g.stale, g.swept = l.head, l.cur, l.past, l.stale, l.surplus
 	g.proposals, g.ownUpdates, g.pending = l.proposals, l.ownUpdates, l.pending
 	return nil
 }
@@ -119,6 +115,7 @@ type loader struct {
 	cur        *epoch
 	past       []past
 	stale      []uint64
+	surplus    []provider.Key // resumption PSKs beyond Config.ResumptionPSKs
 	proposals  []storedProposal
 	ownUpdates map[string]ownUpdate
 	pending    *StagedCommit
@@ -146,7 +143,28 @@ func (l *loader) load(ctx context.Context) (err error) {
 	if err := l.loadProposals(ctx); err != nil {
 		return err
 	}
+	if err := l.findSurplus(ctx); err != nil {
+		return err
+	}
 	return l.loadPending(ctx)
+}
+
+// findSurplus finds the resumption PSKs that a lower limit does not keep: they go
+// with the next batch.
+func (l *loader) findSurplus(ctx context.Context) error {
+	keep := uint64(l.g.cfg.ResumptionPSKs)
+	for rec, err := range l.from.Scan(ctx, l.g.key(kindResumption, nil)) {
+		if err != nil {
+			return storageError("scan", err)
+		}
+		if len(rec.Key.ID) != 8 {
+			return &RecordError{"resumption PSK", errors.New("bad key")}
+		}
+		if number := binary.BigEndian.Uint64(rec.Key.ID); l.head.epoch >= keep && number <= l.head.epoch-keep {
+			l.surplus = append(l.surplus, l.g.key(kindResumption, id64(number)))
+		}
+	}
+	return nil
 }
 
 // erase forgets what was loaded so far.
@@ -189,7 +207,7 @@ func (l *loader) epoch(ctx context.Context) (*epoch, error) {
 	if leaf == nil {
 		return nil, &RecordError{"tree", errors.New("own leaf is blank")}
 	}
-	if e.signer, err = g.signers.Signer(ctx, clone(leaf.SignatureKey)); err != nil {
+	if e.signer, err = g.signerOf(ctx, leaf.SignatureKey); err != nil {
 		return nil, err
 	}
 	if e.private, err = l.private(ctx, e, leaf); err != nil {
@@ -204,6 +222,18 @@ func (l *loader) epoch(ctx context.Context) (*epoch, error) {
 	}
 	e.messages = newMessages(pub, e.keys, e.own, secrets)
 	return e, nil
+}
+
+// signerOf finds the signer of a public key.
+func (g *Group) signerOf(ctx context.Context, pub []byte) (provider.Signer, error) {
+	s, err := g.signers.Signer(ctx, clone(pub))
+	if err != nil {
+		return nil, err
+	}
+	if string(s.Public()) != string(pub) {
+		return nil, fmt.Errorf("%w: the source gave another key's", ErrSignerNotFound)
+	}
+	return s, nil
 }
 
 // publicState loads context and ratchet tree and checks that they fit.
@@ -418,7 +448,7 @@ func (l *loader) loadProposals(ctx context.Context) error {
 			return &RecordError{"own update", err}
 		}
 		if len(pub) > 0 {
-			if u.signer, err = l.g.signers.Signer(ctx, pub); err != nil {
+			if u.signer, err = l.g.signerOf(ctx, pub); err != nil {
 				return err
 			}
 		}

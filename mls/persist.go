@@ -33,15 +33,16 @@ func appendRatchetID(b []byte, leaf treemath.LeafIndex, typ secrettree.Type) []b
 	return binary.BigEndian.AppendUint32(append(b, byte(typ)), uint32(leaf))
 }
 
-// planMerge returns the batch that makes st the current epoch, but for the head
-// and for what is dirty when it is merged. It depends on st alone.
+// planMerge returns the batch that makes st the current epoch, but for the head,
+// past epochs and what is dirty when it is merged. It depends on st alone.
 func (g *Group) planMerge(st *StagedCommit) *provider.Batch {
 	b := new(provider.Batch)
-	if st.selfRemoved { // V215: nothing but the head stays
-		b.Drop = append(b.Drop, provider.Key{Group: g.id})
+	if st.selfRemoved { // V215: nothing but the head stays, and Welcomes to be sent
+		for _, k := range []provider.Kind{kindNode, kindPath, kindPending, kindResumption} {
+			b.Drop = append(b.Drop, g.key(k, nil))
+		}
 		return b
 	}
-	g.planRetire(b, st)
 	b.Delete = append(b.Delete, g.key(kindPending, nil))
 	g.planEpoch(b, st.next)
 	for x, n := range st.next.tree.Changed(st.base.tree) {
@@ -55,8 +56,9 @@ func (g *Group) planMerge(st *StagedCommit) *provider.Batch {
 	return b
 }
 
-// planRetire makes the base of st a past epoch and drops the oldest one.
-func (g *Group) planRetire(b *provider.Batch, st *StagedCommit) {
+// planRetire makes the base of st a past epoch, at the time now, and drops the
+// oldest one.
+func (g *Group) planRetire(b *provider.Batch, st *StagedCommit, now int64) {
 	n := st.base.number()
 	if g.cfg.PastEpochs == 0 {
 		b.Drop = append(b.Drop, provider.Key{Group: g.id, Epoch: n + 1})
@@ -69,7 +71,7 @@ func (g *Group) planRetire(b *provider.Batch, st *StagedCommit) {
 		g.epochKey(kindProposal, n, nil),
 		g.epochKey(kindOwnUpdate, n, nil),
 		g.epochKey(kindRatchet, n, []byte{byte(secrettree.Handshake)}))
-	rec := epochRecord{context: st.base.contextBytes, leaves: st.base.tree.LeafCount(), retired: st.info.staged}
+	rec := epochRecord{context: st.base.contextBytes, leaves: st.base.tree.LeafCount(), retired: now}
 	rec.secrets[0] = st.base.keys.SenderData.Bytes()
 	b.Put = append(b.Put, provider.Record{Key: g.epochKey(kindEpoch, n, nil), Value: rec.encode()})
 	for x, leaf := range st.next.tree.Changed(st.base.tree) {
@@ -137,7 +139,8 @@ func (g *Group) putLeased(b *provider.Batch, m *messages, typ secrettree.Type) b
 		return false
 	}
 	next, err := m.secrets.NextGeneration(m.own, typ)
-	return err == nil && m.leased > next && g.putAhead(b, m, typ, m.leased-next) == nil
+	reach := max(m.leased, m.void)
+	return err == nil && reach > next && g.putAhead(b, m, typ, reach-next) == nil
 }
 
 // puts reports whether recs has one of key k.

@@ -51,7 +51,8 @@ func (*Duplicate) processed()          {}
 // ProcessOptions are the choices of one Process call.
 type ProcessOptions struct {
 	// Cursor is the application's position in its delivery queue behind this
-	// message. It is stored with the next batch; Delivered gives it back.
+	// message. It is stored with the next batch, that of a commit with its
+	// merge (or once it is discarded); Delivered gives it back.
 	Cursor []byte
 }
 
@@ -75,6 +76,7 @@ func (g *Group) Process(ctx context.Context, msg []byte, opt ProcessOptions) (Pr
 type Incoming struct {
 	g    *Group
 	msg  []byte
+	over bool       // finished or aborted
 	r    *receiving // a PrivateMessage, peeked
 	m    *messages
 	ac   *proto.AuthenticatedContent // a PublicMessage
@@ -123,6 +125,9 @@ func (g *Group) beginIncoming(msg []byte) (*Incoming, error) {
 	}
 	in.r = nil
 	g.putReceiving(r)
+	if d, ok := in.done.(*Duplicate); ok && d.Reason == OwnEcho && r.opener.ContentType() == proto.ContentTypeCommit {
+		return nil, ErrDiscardedCommit
+	}
 	if in.done != nil {
 		return in, nil
 	}
@@ -216,6 +221,7 @@ func (g *Group) merged(hash []byte) bool {
 
 // Abort gives the message's place back; nothing has changed.
 func (in *Incoming) Abort() {
+	in.over = true
 	if in.r != nil {
 		in.g.abort(in.r, in.m)
 		in.g.putReceiving(in.r)
@@ -223,8 +229,12 @@ func (in *Incoming) Abort() {
 	}
 }
 
-// Finish does the rest of Process.
+// Finish does the rest of Process. ErrStagedUsed after Finish or Abort.
 func (in *Incoming) Finish(ctx context.Context, opt ProcessOptions) (Processed, error) {
+	if in.over {
+		return nil, ErrStagedUsed
+	}
+	in.over = true
 	out, err := in.finish(ctx)
 	if err != nil {
 		if d := duplicateOf(err); d != nil {
@@ -234,9 +244,7 @@ func (in *Incoming) Finish(ctx context.Context, opt ProcessOptions) (Processed, 
 	if err != nil {
 		return nil, public(err)
 	}
-	if opt.Cursor != nil {
-		in.g.setCursor(opt.Cursor)
-	}
+	in.g.setCursor(opt.Cursor, out)
 	return out, nil
 }
 
@@ -369,20 +377,20 @@ func (g *Group) processProposal(ctx context.Context, base *epoch, ac *proto.Auth
 	if err := env.ValidateSingle(entry); err != nil {
 		return nil, err
 	}
-	err := g.transact(ctx, base, func(b *provider.Batch) (func(), error) {
+	err := g.transact(ctx, base, func(b *provider.Batch) (transition, error) {
 		if g.stored(entry.Ref) {
-			return nil, ErrSecretReuse // another copy of it was faster
+			return transition{}, ErrSecretReuse // another copy of it was faster
 		}
 		if len(g.proposals) >= g.cfg.MaxProposals {
-			return nil, errTooManyProposals()
+			return transition{}, errTooManyProposals()
 		}
 		commit := g.putProposal(b, entry)
-		return func() {
+		return transition{done: func(late bool) {
 			commit()
-			if consume != nil {
+			if consume != nil && !late { // late, the key was given back
 				consume()
 			}
-		}, nil
+		}}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -402,9 +410,13 @@ func (g *Group) stored(ref []byte) bool {
 
 func (g *Group) processCommit(ctx context.Context, base *epoch, msg []byte, ac *proto.AuthenticatedContent) (Processed, error) {
 	if s := ac.Content.Sender; s.Type == proto.SenderTypeMember && s.Leaf == base.own {
-		return nil, ErrOwnMessage // not the pending one, or Begin had known it
+		return nil, ErrDiscardedCommit // not the pending one, or Begin had known it
 	}
 	g.mu.Lock()
+	if g.cur != base {
+		g.mu.Unlock()
+		return nil, ErrEpochChanged
+	}
 	proposals := make(map[string]proposal.Entry, len(g.proposals))
 	for _, p := range g.proposals {
 		proposals[string(p.Ref)] = p.Entry
@@ -429,12 +441,35 @@ func (g *Group) processCommit(ctx context.Context, base *epoch, msg []byte, ac *
 	return st, nil
 }
 
-// setCursor remembers the delivery cursor for the next batch.
-func (g *Group) setCursor(cursor []byte) {
+// setCursor remembers the delivery cursor behind a message for the next batch. That
+// of a commit counts once the commit is merged or discarded: before, a crash loses
+// it.
+func (g *Group) setCursor(cursor []byte, out Processed) {
+	if cursor == nil {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.head.cursor = clone(cursor)
-	g.cursorDirty = true
+	cursor = clone(cursor)
+	switch out := out.(type) {
+	case *StagedCommit:
+		out.cursor = cursor
+		return
+	case *OwnPendingCommit:
+		if g.pending != nil {
+			g.pending.cursor = cursor
+			return
+		}
+	}
+	g.deliver(cursor)
+}
+
+// deliver sets the delivery cursor, if there is one. mu is held.
+func (g *Group) deliver(cursor []byte) {
+	if cursor != nil {
+		g.head.cursor = cursor
+		g.cursorDirty = true
+	}
 }
 
 // setHead installs a head that was written. A cursor that came meanwhile stays.
@@ -482,5 +517,5 @@ func (g *Group) Sent(ctx context.Context, id uint64) error {
 		return err
 	}
 	defer g.unlockWriter()
-	return g.apply(ctx, &provider.Batch{Delete: []provider.Key{g.key(kindOutbox, id64(id))}}, nil)
+	return g.apply(ctx, &provider.Batch{Delete: []provider.Key{g.key(kindOutbox, id64(id))}}, transition{})
 }

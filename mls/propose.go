@@ -18,6 +18,7 @@ type Proposal struct {
 	wire   *proto.Proposal // nil for an Update, which is made when it is sent
 	signer provider.Signer // Update: the new signer, or nil
 	cred   *Credential     // Update: the new credential, or nil
+	own    bool            // Remove: of this client, whose leaf never changes
 }
 
 // AddProposal proposes to add the owner of a key package.
@@ -64,6 +65,12 @@ func CustomProposal(typ uint16, content []byte) Proposal {
 	return Proposal{wire: &proto.Proposal{Type: proto.ProposalType(typ), Custom: clone(content)}}
 }
 
+// namesLeaf reports whether the proposal names a member by its leaf, which means
+// something else in another epoch.
+func (p *Proposal) namesLeaf() bool {
+	return p.wire != nil && p.wire.Type == proto.ProposalTypeRemove && !p.own
+}
+
 // A ProposalRef names a proposal that was sent, RFC 9420 §5.2.
 type ProposalRef []byte
 
@@ -97,11 +104,12 @@ type ProposeOptions struct {
 // application data can be sent (ErrPendingProposal).
 //
 // On error nothing changed: ErrUseAfterEviction, *ValidationError if the
-// proposal is not valid now, *SignerError, *StorageError, ErrEpochChanged.
+// proposal is not valid now, *SignerError, *StorageError, ErrEpochChanged: for the
+// removal of another member at once, whose leaf may be somebody else's by now.
 func (g *Group) Propose(ctx context.Context, p Proposal, opt ProposeOptions) (msg []byte, ref ProposalRef, err error) {
 	for range sendTries {
 		msg, ref, err = g.tryPropose(ctx, p, opt)
-		if !errors.Is(err, ErrEpochChanged) {
+		if !errors.Is(err, ErrEpochChanged) || p.namesLeaf() {
 			break
 		}
 	}
@@ -150,27 +158,33 @@ func (g *Group) sendProposal(ctx context.Context, base *epoch, entry proposal.En
 		return nil, nil, err
 	}
 	entry.Ref = labels.ProposalRef(g.suite, h.ac.Append(nil))
-	err = g.transact(ctx, base, func(b *provider.Batch) (func(), error) {
+	err = g.transact(ctx, base, func(b *provider.Batch) (transition, error) {
+		t := transition{undo: func(late bool) {
+			h.unsent()
+			if late && update != nil {
+				g.spentKeys = append(g.spentKeys, update.ref)
+			}
+		}}
 		if len(g.proposals) >= g.cfg.MaxProposals {
-			return nil, errTooManyProposals()
+			return t, errTooManyProposals()
 		}
 		if err := g.sealHandshake(b, base, h); err != nil {
-			return nil, err
+			return t, err
 		}
 		commit := g.putProposal(b, entry)
 		if update != nil {
 			b.Put = append(b.Put, provider.Record{Key: g.epochKey(kindOwnUpdate, base.number(), entry.Ref), Value: update.encode()})
 		}
-		return func() {
+		t.done = func(bool) {
 			h.sent()
 			commit()
 			if update != nil {
 				g.ownUpdates[string(entry.Ref)] = *update
 			}
-		}, nil
+		}
+		return t, nil
 	})
 	if err != nil {
-		h.unsent()
 		return nil, nil, err
 	}
 	return h.msg, ProposalRef(entry.Ref), nil
@@ -224,7 +238,9 @@ func (g *Group) Leave(ctx context.Context, opt ProposeOptions) ([]byte, Proposal
 	g.mu.Lock()
 	own := g.head.own
 	g.mu.Unlock()
-	return g.Propose(ctx, RemoveProposal(own), opt)
+	p := RemoveProposal(own)
+	p.own = true
+	return g.Propose(ctx, p, opt)
 }
 
 // HasPendingProposals reports whether proposals wait for a commit.
@@ -309,7 +325,8 @@ func pendingProposalOf(suite provider.Suite, e *proposal.Entry) PendingProposal 
 }
 
 // ClearProposal forgets one pending proposal, which a commit of another member
-// may still refer to: then that commit fails with the check V140.
+// may still refer to: then that commit fails with the check V140. The key of an
+// Update of one's own stays until the epoch ends, for a commit that is staged.
 // ErrPendingProposalNotFound if there is none of that reference.
 func (g *Group) ClearProposal(ctx context.Context, ref ProposalRef) error {
 	return g.clearProposals(ctx, func(p *storedProposal) bool { return string(p.Ref) == string(ref) }, true)
@@ -326,10 +343,9 @@ func (g *Group) clearProposals(ctx context.Context, match func(*storedProposal) 
 		return err
 	}
 	defer done()
-	var spent []provider.KeyRef
-	err = g.transact(ctx, base, func(b *provider.Batch) (func(), error) {
+	err = g.transact(ctx, base, func(b *provider.Batch) (transition, error) {
 		if g.pending != nil || g.committing {
-			return nil, ErrPendingCommit
+			return transition{}, ErrPendingCommit
 		}
 		var kept []storedProposal
 		for i := range g.proposals {
@@ -338,34 +354,18 @@ func (g *Group) clearProposals(ctx context.Context, match func(*storedProposal) 
 				kept = append(kept, *p)
 				continue
 			}
-			b.Delete = append(b.Delete, g.epochKey(kindProposal, base.number(), id32(p.arrival)),
-				g.epochKey(kindOwnUpdate, base.number(), p.Ref))
-			if u, ok := g.ownUpdates[string(p.Ref)]; ok {
-				spent = append(spent, u.ref.Clone())
-			}
+			b.Delete = append(b.Delete, g.epochKey(kindProposal, base.number(), id32(p.arrival)))
 		}
 		if len(kept) == len(g.proposals) {
 			if must {
-				return nil, ErrPendingProposalNotFound
+				return transition{}, ErrPendingProposalNotFound
 			}
-			return nil, errNothing
+			return transition{}, errNothing
 		}
-		g.bury(b, spent)
-		return func() {
-			for _, p := range g.proposals {
-				if match(&p) {
-					delete(g.ownUpdates, string(p.Ref))
-				}
-			}
-			g.proposals = kept
-			g.spentKeys = append(g.spentKeys, spent...)
-		}, nil
+		return transition{done: func(bool) { g.proposals = kept }}, nil
 	})
 	if errors.Is(err, errNothing) {
 		return nil
-	}
-	if err == nil {
-		g.sweepSpent(ctx)
 	}
 	return err
 }

@@ -261,7 +261,7 @@ func (g *Group) ForgetPastEpochs(ctx context.Context) error {
 // cursor given.
 func (g *Group) Flush(ctx context.Context) error {
 	g.mu.Lock()
-	clean := !g.uncertain && !g.dirty()
+	clean := g.unsettled == nil && !g.applying && !g.dirty()
 	g.mu.Unlock()
 	if clean {
 		return nil
@@ -277,7 +277,7 @@ func (g *Group) Flush(ctx context.Context) error {
 	if err != nil || clean {
 		return err
 	}
-	return g.apply(ctx, new(provider.Batch), nil)
+	return g.apply(ctx, new(provider.Batch), transition{})
 }
 
 func (g *Group) takeReceiving() *receiving {

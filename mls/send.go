@@ -139,7 +139,7 @@ func (g *Group) reserve() (*messages, provider.Signer, error) {
 	if err := g.check(); err != nil {
 		return nil, nil, err
 	}
-	if g.uncertain {
+	if g.unsettled != nil {
 		return nil, nil, nil // refill settles it
 	}
 	if len(g.proposals) > 0 {
@@ -185,7 +185,7 @@ func (g *Group) refill(ctx context.Context) error {
 	if err != nil {
 		return public(err)
 	}
-	return g.apply(ctx, &g.refilling.batch, g.refilling.done)
+	return g.apply(ctx, &g.refilling.batch, g.refilling.transition)
 }
 
 // refilling is the scratch of refill, which with a lease of 1 runs for each
@@ -196,20 +196,26 @@ type refilling struct {
 	id     [ratchetIDLen]byte
 	value  []byte
 	m      *messages
+	skip   uint32 // generations that are given up first
 	leased uint32
-	done   func() // what is done under Group.mu once the batch is durable
+	op     secrettree.Op
+	transition
 }
 
 // prepare fills the batch with the own ratchet of m as it is ahead generations
 // behind next. Group.mu is held.
 func (r *refilling) prepare(group []byte, m *messages, next, ahead uint32) (err error) {
 	if r.done == nil {
-		r.done = func() { r.m.leased = r.leased }
+		r.done = r.leaseTaken
 	}
-	if r.value, err = m.secrets.AppendAhead(r.value[:0], m.own, secrettree.Application, ahead); err != nil {
+	r.skip = 0
+	if m.void > next {
+		r.skip = m.void - next
+	}
+	if r.value, err = m.secrets.AppendAhead(r.value[:0], m.own, secrettree.Application, r.skip+ahead); err != nil {
 		return err
 	}
-	r.m, r.leased = m, next+ahead
+	r.m, r.leased = m, next+r.skip+ahead
 	k := provider.Key{Group: group, Epoch: m.number + 1, Kind: kindRatchet,
 		ID: appendRatchetID(r.id[:0], m.own, secrettree.Application)}
 	r.put[0] = provider.Record{Key: k, Value: r.value}
@@ -217,11 +223,25 @@ func (r *refilling) prepare(group []byte, m *messages, next, ahead uint32) (err 
 	return nil
 }
 
-// wipe forgets the secret of the record, and the epoch.
-func (r *refilling) wipe() {
-	clear(r.value[:cap(r.value)])
-	r.m = nil
+// leaseTaken is done under Group.mu once the batch is durable. A lease that was
+// written with an unknown outcome is nobody's: another owner may have written the
+// same record. Its generations are given up with the next one.
+func (r *refilling) leaseTaken(late bool) {
+	if late {
+		r.m.void = r.leased
+		return
+	}
+	for range r.skip {
+		if r.m.secrets.Next(&r.op, r.m.own, secrettree.Application) != nil {
+			break // the lease was written, so there are as many
+		}
+	}
+	r.op.Wipe()
+	r.m.leased = r.leased
 }
+
+// wipe forgets the secret of the record.
+func (r *refilling) wipe() { clear(r.value[:cap(r.value)]) }
 
 // putAhead adds to b the own ratchet's record with its head n generations
 // ahead. mu is held.

@@ -3,7 +3,6 @@ package mls
 import (
 	"context"
 	"crypto/subtle"
-	"fmt"
 
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/proposal"
@@ -153,7 +152,7 @@ func authenticate(ctx context.Context, cfg *config, groupID []byte, checks []pro
 	}
 	errs := cfg.Authenticator.Authenticate(ctx, reqs)
 	if len(errs) != len(reqs) {
-		return &InternalError{fmt.Errorf("authenticator gave %d answers to %d requests", len(errs), len(reqs))}
+		return public(check.Errorf(check.V040, "authenticator gave %d answers to %d requests", len(errs), len(reqs)))
 	}
 	for i, err := range errs {
 		if err == nil {

@@ -20,7 +20,9 @@ type StagedCommit struct {
 	change      *change // nil for a pending commit loaded from the store
 	next        *epoch  // nil if selfRemoved
 	selfRemoved bool
-	used        bool // merged, being merged, or discarded; guarded by Group.mu
+	used        bool   // merged, being merged, or discarded; guarded by Group.mu
+	late        bool   // merged by a call that did not know; guarded by Group.mu
+	cursor      []byte // delivery cursor that counts once the commit is merged or discarded
 	commitHash  []byte
 	batch       *provider.Batch // what merging writes
 	info        commitInfo
@@ -38,7 +40,6 @@ type commitInfo struct {
 	removed   []uint32
 	updated   []uint32
 	psks      [][]byte      // encoded PreSharedKeyIDs
-	staged    int64         // when, in Unix seconds
 	custom    [][]byte      // stored forms of proposals of the application's own types
 	reinit    *proto.ReInit // nil but for the last commit of a group
 }
@@ -47,7 +48,7 @@ type commitInfo struct {
 // what is dirty at the time of merging is added to it later.
 func (st *StagedCommit) plan() {
 	c, g := st.change, st.group
-	st.info = commitInfo{committer: uint32(c.committer), external: c.external(), reinit: c.result.ReInit, staged: g.cfg.Now().Unix()}
+	st.info = commitInfo{committer: uint32(c.committer), external: c.external(), reinit: c.result.ReInit}
 	for _, a := range c.result.Added {
 		st.info.added = append(st.info.added, uint32(a.Leaf))
 	}
@@ -190,6 +191,7 @@ func (st *StagedCommit) Discard() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !st.used && g.pending != st {
+		g.deliver(st.cursor)
 		st.erase()
 	}
 }
@@ -262,6 +264,11 @@ func (g *Group) MergePending(ctx context.Context) error {
 // merge applies st's batch and installs its epoch. The writer slot is held.
 func (g *Group) merge(ctx context.Context, st *StagedCommit) error {
 	g.mu.Lock()
+	if st.late {
+		g.mu.Unlock() // the last call could not tell that it had merged
+		st.late = false
+		return nil
+	}
 	if err := g.mayMerge(st); err != nil {
 		g.mu.Unlock()
 		return err
@@ -270,24 +277,38 @@ func (g *Group) merge(ctx context.Context, st *StagedCommit) error {
 	b := cloneBatch(st.batch)
 	spent := g.spentBy(st)
 	h := g.nextHead(st)
+	epochs := g.keptEpochs()
 	g.mu.Unlock()
 
+	now := g.cfg.Now().Unix()
+	if st.selfRemoved {
+		b.Drop = append(b.Drop, epochs...)
+	} else {
+		g.planRetire(b, st, now)
+	}
 	if st.welcome != nil {
 		b.Put = append(b.Put, provider.Record{Key: g.key(kindOutbox, id64(h.outbox)), Value: append(newRecord(), st.welcome...)})
 		h.outbox++
 	}
 	b.Put = append(b.Put, provider.Record{Key: g.key(kindHead, nil), Value: h.encode()})
 	g.bury(b, spent)
-	err := g.apply(ctx, b, func() {
-		g.install(st, h, spent)
-		wipeBatch(st.batch)
+	return g.apply(ctx, b, transition{
+		done: func(late bool) {
+			st.late = late
+			g.install(st, h, spent, now)
+			wipeBatch(st.batch)
+		},
+		undo: func(bool) { st.used = false },
 	})
-	if err != nil {
-		g.mu.Lock()
-		st.used = false
-		g.mu.Unlock()
+}
+
+// keptEpochs returns the prefixes of all epochs that are in the store. mu is held.
+func (g *Group) keptEpochs() []provider.Key {
+	epochs := []provider.Key{{Group: g.id, Epoch: g.head.epoch + 1}}
+	for _, p := range g.past {
+		epochs = append(epochs, provider.Key{Group: g.id, Epoch: p.number + 1})
 	}
-	return err
+	return epochs
 }
 
 // mayMerge checks that st's base is still current. mu is held.
@@ -299,8 +320,8 @@ func (g *Group) mayMerge(st *StagedCommit) error {
 		return ErrStagedUsed
 	case g.cur != st.base:
 		e := &EpochConflictError{Base: st.base.number(), Epoch: g.head.epoch}
-		if n := len(g.head.committed); n > 0 {
-			e.Winner = clone(g.head.committed[n-1])
+		if back := e.Epoch - e.Base; e.Epoch > e.Base && back <= uint64(len(g.head.committed)) {
+			e.Winner = clone(g.head.committed[uint64(len(g.head.committed))-back])
 		}
 		return e
 	}
@@ -311,6 +332,9 @@ func (g *Group) mayMerge(st *StagedCommit) error {
 func (g *Group) nextHead(st *StagedCommit) head {
 	h := g.head
 	h.arrivals = 0
+	if st.cursor != nil {
+		h.cursor = st.cursor
+	}
 	h.committed = append(h.committed[:len(h.committed):len(h.committed)], st.commitHash)
 	if n := len(h.committed); n > keptCommits {
 		h.committed = h.committed[n-keptCommits:]
@@ -328,8 +352,11 @@ func (g *Group) nextHead(st *StagedCommit) head {
 }
 
 // install swaps in the epoch of st. mu is held.
-func (g *Group) install(st *StagedCommit, h head, spent []provider.KeyRef) {
+func (g *Group) install(st *StagedCommit, h head, spent []provider.KeyRef, now int64) {
 	old := g.cur
+	if st.cursor != nil {
+		g.head.cursor = st.cursor
+	}
 	g.setHead(h)
 	g.spentKeys = append(g.spentKeys, spent...)
 	g.proposals = nil
@@ -348,7 +375,7 @@ func (g *Group) install(st *StagedCommit, h head, spent []provider.KeyRef) {
 		return
 	}
 	g.cur = st.next
-	g.past = append(g.past, past{old.messages, st.info.staged, replacedKeys(old.tree, st.next.tree)})
+	g.past = append(g.past, past{old.messages, now, replacedKeys(old.tree, st.next.tree)})
 	for len(g.past) > g.cfg.PastEpochs {
 		g.dropMessages(g.past[0].messages)
 		g.past = append([]past(nil), g.past[1:]...)
@@ -398,11 +425,12 @@ func (g *Group) DiscardPending(ctx context.Context) error {
 		b := &provider.Batch{Delete: []provider.Key{{Group: g.id, Kind: kindPending}}}
 		spent := st.newKeys()
 		g.bury(b, spent)
-		err = g.apply(ctx, b, func() {
+		err = g.apply(ctx, b, transition{done: func(bool) {
 			g.pending = nil
+			g.deliver(st.cursor)
 			st.erase()
 			g.spentKeys = append(g.spentKeys, spent...)
-		})
+		}})
 	}
 	g.unlockWriter()
 	if err != nil {
@@ -414,8 +442,7 @@ func (g *Group) DiscardPending(ctx context.Context) error {
 
 // encode and decode are the summary's form in a pending record.
 func (i *commitInfo) encode() []byte {
-	b := binary.BigEndian.AppendUint64(nil, uint64(i.staged))
-	b = binary.BigEndian.AppendUint32(b, i.committer)
+	b := binary.BigEndian.AppendUint32(nil, i.committer)
 	b = append(b, flag(i.external))
 	b = appendReInit(b, i.reinit)
 	for _, l := range [][]uint32{i.added, i.removed, i.updated} {
@@ -439,7 +466,6 @@ func (i *commitInfo) encode() []byte {
 
 func (i *commitInfo) decode(b []byte) error {
 	r := wire.NewReader(clone(b))
-	i.staged = int64(r.Uint64())
 	i.committer = r.Uint32()
 	i.external = r.Uint8() == 1
 	i.reinit = decodeReInit(&r)

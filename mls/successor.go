@@ -135,8 +135,9 @@ func (g *Group) predecessor(usage proto.ResumptionPSKUsage) (*predecessor, error
 	return before, nil
 }
 
-// loadPredecessor reads the group that a resumption PSK of a Welcome is of. Its
-// PSK was found, so the group is there, or was.
+// loadPredecessor reads the group that a resumption PSK of a Welcome is of, as the
+// store has it now: a branch is checked against the members of today, not those of
+// the PSK's epoch.
 func loadPredecessor(ctx context.Context, store provider.Storage, id *proto.PreSharedKeyID) (*predecessor, error) {
 	h, err := loadHead(ctx, store, id.GroupID)
 	if errors.Is(err, ErrGroupNotFound) || err == nil && h.phase == evicted {

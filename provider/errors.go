@@ -12,6 +12,9 @@ var (
 	ErrDecrypt = errors.New("provider: decryption failed")
 	// ErrVerify is the one answer to a signature that does not verify.
 	ErrVerify = errors.New("provider: signature verification failed")
+	// ErrDropAll is a batch with a Drop of neither group nor kind, which would
+	// take the records of other groups along. Nothing was written.
+	ErrDropAll = errors.New("provider: batch drops what belongs to no group")
 	// ErrInvalidKey is a public key or stored key with a wrong length or
 	// encoding, off its curve, or of small order.
 	ErrInvalidKey = errors.New("provider: invalid key")

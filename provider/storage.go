@@ -44,7 +44,7 @@ type Batch struct {
 	Group   []byte   // whose version is compared and advanced; empty: none is
 	Expect  uint64   // the group's version; 0 = must not exist (ErrGroupExists)
 	Require []Key    // must exist now, else ErrConflict: a key package joins once
-	Drop    []Key    // prefixes
+	Drop    []Key    // prefixes; one of neither group nor kind is ErrDropAll
 	Delete  []Key    // exact keys; one that does not exist is no error
 	Put     []Record // Group may be empty: key packages, PSKs, key references
 }

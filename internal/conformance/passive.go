@@ -94,7 +94,7 @@ func (c *passiveCase) prepare(r *runner, s provider.Suite, p provider.Provider) 
 	if err != nil {
 		return err
 	}
-	if _, err := mls.ImportKeyPackage(r.ctx, p, c.KeyPackage, initRef, leafRef); err != nil {
+	if _, err := mls.ImportKeyPackage(r.ctx, p, c.KeyPackage, initRef, leafRef, passiveConfig(c.Suite)); err != nil {
 		return fmt.Errorf("import key package: %w", err)
 	}
 	for _, psk := range c.PSKs {

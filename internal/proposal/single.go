@@ -159,8 +159,15 @@ func (e *Env) checkReInit(r *proto.ReInit) error {
 	if proto.IsGREASE(uint16(r.CipherSuite)) {
 		return check.Errorf(check.V029, "suite %#04x", uint16(r.CipherSuite))
 	}
+	if n := len(r.GroupID); n == 0 || n > MaxGroupID {
+		return check.Errorf(check.V106, "group id of %d bytes", n)
+	}
 	return CheckExtensions(r.Extensions, proto.PlaceGroupContext)
 }
+
+// MaxGroupID is the longest group id that a group of this implementation can
+// have; an empty one it can't have either.
+const MaxGroupID = 255
 
 // ValidateWelcomePSKs checks the PSKs that a Welcome names, RFC 9420 §12.4.3.1:
 // nonces of Nh bytes (V193) and at most one of usage reinit or branch (V192). It

@@ -136,7 +136,10 @@ func sampleRecords() []provider.Record {
 
 func checkDrop(s store) {
 	all := sampleRecords()
-	for _, prefix := range append(samplePrefixes(), provider.Key{}) {
+	for _, prefix := range samplePrefixes() {
+		if len(prefix.Group) == 0 && prefix.Kind == 0 {
+			continue
+		}
 		s.apply(&provider.Batch{Put: all})
 		s.apply(&provider.Batch{Drop: []provider.Key{prefix}})
 		left := map[string]bool{}
@@ -148,6 +151,18 @@ func checkDrop(s store) {
 			if left[line] == under(prefix, r.Key) {
 				s.Errorf("Drop(%s): record %s is left: %v", show(prefix), show(r.Key), left[line])
 			}
+		}
+	}
+	// What belongs to no group in particular is not dropped by accident.
+	s.apply(&provider.Batch{Put: all})
+	before := s.dump(provider.Key{})
+	for _, prefix := range []provider.Key{{}, {Epoch: 1}} {
+		err := s.Apply(background, &provider.Batch{Drop: []provider.Key{prefix}, Put: []provider.Record{storageRecord(storageKey("a", 0, 9, "new"), "new")}})
+		if !errors.Is(err, provider.ErrDropAll) {
+			s.Errorf("Drop(%s): %v, want ErrDropAll", show(prefix), err)
+		}
+		if after := s.dump(provider.Key{}); !slices.Equal(before, after) {
+			s.Errorf("Drop(%s) was refused and changed the store", show(prefix))
 		}
 	}
 	// Several prefixes in one batch, one within another.

@@ -52,6 +52,11 @@ func (s *Store) admit(b *provider.Batch) error {
 		}
 		return provider.ErrConflict
 	}
+	for _, k := range b.Drop {
+		if len(k.Group) == 0 && k.Kind == 0 {
+			return provider.ErrDropAll
+		}
+	}
 	for _, k := range b.Require {
 		s.key = provider.AppendKey(s.key[:0], k)
 		if s.records[string(s.key)] == nil {

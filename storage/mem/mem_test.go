@@ -57,7 +57,7 @@ func TestAgainstModel(t *testing.T) {
 			for range rnd.IntN(3) {
 				b.Delete = append(b.Delete, randKey())
 			}
-			if k := randKey(); rnd.IntN(4) == 0 && len(provider.AppendPrefix(nil, k)) > 0 {
+			if k := randKey(); rnd.IntN(4) == 0 && (len(k.Group) > 0 || k.Kind > 0) {
 				b.Drop = append(b.Drop, k)
 			}
 			for i := range rnd.IntN(6) {
