@@ -2,6 +2,7 @@ package mls
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 
 	"github.com/hardmls/hardmls/provider"
@@ -65,7 +66,7 @@ func (u *unsettled) applied(ctx context.Context, g *Group) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if v == nil || string(g.hash(v)) != string(rec.Value) {
+		if v == nil || subtle.ConstantTimeCompare(g.hash(v), rec.Value) != 1 {
 			return false, nil
 		}
 	}

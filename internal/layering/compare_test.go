@@ -34,6 +34,7 @@ var publicCompares = map[string]string{
 	"internal/ratchettree.Tree.hasSignatureKey":    "public keys",
 	"internal/ratchettree.climb":                   "public keys",
 	"mls.Credential.Equal":                         "credentials are public",
+	"mls.Group.signerOf":                           "public keys",
 	"mls.ProposeToJoin":                            "public keys",
 	"mls.predecessor.check":                        "group ids stand in the clear in every message",
 	"mls.sameExtensions":                           "extensions of group contexts",
