@@ -73,6 +73,11 @@ var fences = []fence{
 		reason: "CPU features, and the terminal of the tool",
 	},
 	{
+		behind: []string{"github.com/klauspost/cpuid/v2/..."},
+		open:   []string{"internal/asm/cpu"},
+		reason: "CPU features",
+	},
+	{
 		behind: []string{"github.com/spf13/cobra/...", "github.com/vbauerster/mpb/v8/...", "golang.org/x/term/...", "golang.org/x/perf/benchmath/..."},
 		open:   []string{"cmd/..."},
 		reason: "libraries of the command line",
@@ -111,6 +116,7 @@ var (
 	modules  = []string{
 		"filippo.io/edwards25519",
 		"github.com/cloudflare/circl",
+		"github.com/klauspost/cpuid/v2",
 		"github.com/miekg/pkcs11",
 		"golang.org/x/crypto",
 		"golang.org/x/sys",
