@@ -199,9 +199,9 @@ func (g *Group) composeCommit(ctx context.Context, env *proposal.Env, st *Staged
 	content.Commit = &proto.Commit{Path: c.path}
 	for _, en := range c.entries {
 		if en.Ref != nil {
-			content.Commit.Proposals = append(content.Commit.Proposals, proto.ProposalOrRef{Reference: en.Ref})
+			content.Commit.Proposals.Add(proto.ProposalOrRef{Reference: en.Ref})
 		} else {
-			content.Commit.Proposals = append(content.Commit.Proposals, proto.ProposalOrRef{Proposal: en.Proposal})
+			content.Commit.Proposals.Add(proto.ProposalOrRef{Proposal: en.Proposal})
 		}
 	}
 	content.RawContent = content.Commit.Append(nil)

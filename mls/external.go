@@ -216,7 +216,7 @@ func (x *ExternalJoin) path(ctx context.Context, c *change, e *epoch, leaf *prot
 func (x *ExternalJoin) sign(ctx context.Context, base *publicState, c *change, signer provider.Signer, opt *ExternalOptions) (*proto.AuthenticatedContent, error) {
 	commit := &proto.Commit{Path: c.path}
 	for _, en := range c.entries {
-		commit.Proposals = append(commit.Proposals, proto.ProposalOrRef{Proposal: en.Proposal})
+		commit.Proposals.Add(proto.ProposalOrRef{Proposal: en.Proposal})
 	}
 	content := &proto.FramedContent{
 		GroupID:           base.context.GroupID,

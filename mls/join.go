@@ -304,14 +304,7 @@ func verifyGroupInfo(ctx context.Context, s provider.Suite, cfg *config, gi *pro
 	if !ok {
 		return nil, ErrNoRatchetTree
 	}
-	nodes, err := proto.DecodeRatchetTree(encoded)
-	if err != nil {
-		return nil, err
-	}
-	if len(nodes)/2 >= cfg.MaxMembers { // 2n-1 nodes have n leaves
-		return nil, check.Errorf(check.V013, "ratchet tree of %d nodes", len(nodes))
-	}
-	tree, err := ratchettree.FromNodes(s, nodes)
+	tree, err := ratchettree.Decode(s, encoded, 2*cfg.MaxMembers-1) // n leaves have 2n-1 nodes
 	if err != nil {
 		return nil, err
 	}

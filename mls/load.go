@@ -248,6 +248,7 @@ func (l *loader) publicState(ctx context.Context, rec *epochRecord) (*publicStat
 		return nil, &RecordError{"epoch", errors.New("leaf count out of range")}
 	}
 	width, builder := treemath.Width(rec.leaves), ratchettree.NewBuilder(l.g.suite)
+	var checker proto.NodeChecker
 	for rec, err := range l.from.Scan(ctx, l.g.key(kindNode, nil)) {
 		if err != nil {
 			return nil, storageError("scan", err)
@@ -256,7 +257,7 @@ func (l *loader) publicState(ctx context.Context, rec *epochRecord) (*publicStat
 			return nil, &RecordError{"tree node", errors.New("node outside the tree")}
 		}
 		x := treemath.NodeIndex(binary.BigEndian.Uint32(rec.Key.ID))
-		enc, err := nodeEncoding(rec.Value, x)
+		enc, err := nodeEncoding(&checker, rec.Value, x)
 		if err != nil {
 			return nil, &RecordError{"tree node", err}
 		}

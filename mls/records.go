@@ -209,20 +209,19 @@ func decodeNode(b []byte) (proto.Node, error) {
 
 // nodeEncoding returns the encoding of the node at x from its record, checked. It
 // borrows from b.
-func nodeEncoding(b []byte, x treemath.NodeIndex) ([]byte, error) {
+func nodeEncoding(c *proto.NodeChecker, b []byte, x treemath.NodeIndex) ([]byte, error) {
 	r, err := openRecord(b)
 	if err != nil {
 		return nil, err
 	}
-	var n proto.EncodedNode
-	n.Decode(&r)
+	enc := c.Read(&r, x)
 	if err := r.Done(); err != nil {
 		return nil, err
 	}
-	if n.Encoding == nil || n.Leaf != x.IsLeaf() {
-		return nil, errors.New("node of a wrong type")
+	if enc == nil {
+		return nil, errors.New("blank node")
 	}
-	return n.Encoding, nil
+	return enc, nil
 }
 
 // encodeProposal encodes a stored proposal.

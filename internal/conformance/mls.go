@@ -149,8 +149,8 @@ func identity[T any](decode func([]byte) (*T, error), encode func(*T, []byte) []
 var message = identity(proto.DecodeMLSMessage, (*proto.MLSMessage).Append)
 
 func ratchetTree(b []byte) ([]byte, error) {
-	nodes, err := proto.DecodeRatchetTree(b)
-	return proto.AppendRatchetTree(nil, nodes), err
+	tree, err := proto.DecodeRatchetTree(b)
+	return proto.AppendRatchetTree(nil, tree.Nodes()), err
 }
 
 // proposalOf puts the type before the content of a proposal, and takes it away.

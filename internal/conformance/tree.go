@@ -14,11 +14,7 @@ import (
 )
 
 func decodeTree(s provider.Suite, b []byte) (*ratchettree.Tree, error) {
-	nodes, err := proto.DecodeRatchetTree(b)
-	if err != nil {
-		return nil, err
-	}
-	return ratchettree.FromNodes(s, nodes)
+	return ratchettree.Decode(s, b, 2*treemath.MaxLeaves-1)
 }
 
 type treeOperationsCase struct {

@@ -119,7 +119,7 @@ func TestHandshakeRoundTrip(t *testing.T) {
 	remove := &proto.Proposal{Type: proto.ProposalTypeRemove, Remove: 3}
 	for _, c := range []*proto.FramedContent{
 		{ContentType: proto.ContentTypeProposal, Proposal: remove},
-		{ContentType: proto.ContentTypeCommit, Commit: &proto.Commit{Proposals: []proto.ProposalOrRef{{Proposal: remove}}}},
+		{ContentType: proto.ContentTypeCommit, Commit: &proto.Commit{Proposals: proto.Proposals(proto.ProposalOrRef{Proposal: remove})}},
 	} {
 		c.GroupID, c.Epoch = w.ep.GroupID(), w.ep.Number()
 		c.Sender = proto.Sender{Type: proto.SenderTypeMember, Leaf: testLeaf}

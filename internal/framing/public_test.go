@@ -24,7 +24,7 @@ func (w *world) publicContent(sender proto.Sender, ct proto.ContentType) *proto.
 	case proto.ContentTypeProposal:
 		c.Proposal = remove
 	case proto.ContentTypeCommit:
-		c.Commit = &proto.Commit{Proposals: []proto.ProposalOrRef{{Proposal: remove}}}
+		c.Commit = &proto.Commit{Proposals: proto.Proposals(proto.ProposalOrRef{Proposal: remove})}
 	}
 	return c
 }

@@ -70,6 +70,8 @@ func agree(t testing.TB, b []byte, typ *aType) bool {
 	_, quick := walk(b, typ, nil, false)
 	err := decoders[typ.name](b)
 	switch {
+	case problem == nil && checkOf(err) == check.V013: // lists too dense for the engine: there is nothing to see
+		return false
 	case (problem == nil) != (err == nil):
 		t.Fatalf("%s %x: inspected %v, decoded %v", typ.name, b, problem, err)
 	case (problem == nil) != (quick == nil):
@@ -279,7 +281,7 @@ func TestBounds(t *testing.T) {
 		{"Commit", []byte{2, 0}, maxProposals, func(l []byte) []byte { return append(l, 0) }},
 		{"GroupContextExtensions", nil, maxExtensions, nil},
 		{"RequiredCapabilities", []byte{0, 1}, maxCapabilities, func(l []byte) []byte { return append(l, 0, 0) }},
-		{"ExternalSenders", []byte{0, 0, 1, 0}, maxSenders, nil},
+		{"ExternalSenders", append(wire.AppendOpaque(nil, make([]byte, 32)), 0, 1, 0), maxSenders, nil},
 	} {
 		for _, n := range []int{c.n, c.n + 1} {
 			var body []byte

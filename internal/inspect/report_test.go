@@ -219,10 +219,11 @@ func TestVerdictsInPlace(t *testing.T) {
 	expect(t, inspected(t, tree, Options{GroupID: []byte("another")}), check.V044, Failed)
 
 	// A signature of the fourth member is damaged.
-	nodes, err := proto.DecodeRatchetTree(tree)
+	decoded, err := proto.DecodeRatchetTree(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
+	nodes := decoded.Nodes()
 	b := bytes.Clone(tree)
 	at := bytes.Index(b, nodes[8].Leaf.Signature)
 	b[at] ^= 1

@@ -95,11 +95,12 @@ func credentialText(c *proto.Credential) string {
 
 // ratchetTree verifies a ratchet tree on its own.
 func (v *verifier) ratchetTree(f *Field, path string) {
-	nodes, err := proto.DecodeRatchetTree(f.Bytes(v.Input))
+	decoded, err := proto.DecodeRatchetTree(f.Bytes(v.Input))
 	if err != nil {
 		v.note(check.V010, f, path, "the engine decodes it", err)
 		return
 	}
+	nodes := decoded.Nodes()
 	v.Tree = newTree(nodes)
 	var s provider.Suite
 	for i := range nodes {
@@ -178,10 +179,11 @@ func (v *verifier) groupInfo(f *Field, path string) {
 		v.add(check.V194, Unknown, f, path, signed, "it needs the ratchet tree, which is not here")
 		return
 	}
-	nodes, err := proto.DecodeRatchetTree(encoded)
+	decoded, err := proto.DecodeRatchetTree(encoded)
 	if err != nil {
 		return // stands among the errors of extensions
 	}
+	nodes := decoded.Nodes()
 	v.Tree = newTree(nodes)
 	s := v.suite(gi.GroupContext.CipherSuite)
 	at, atPath := v.extension(f, path, proto.ExtensionTypeRatchetTree)

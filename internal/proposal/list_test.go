@@ -339,16 +339,16 @@ func TestV140_ReferencesAreKnown(t *testing.T) {
 	known := w.updates(1)
 	lookup := func(ref []byte) (Entry, bool) { return known, bytes.Equal(ref, known.Ref) }
 	ref := func(b []byte) proto.ProposalOrRef { return proto.ProposalOrRef{Reference: b} }
-	entries, err := Resolve(&proto.Commit{Proposals: []proto.ProposalOrRef{ref(known.Ref), {Proposal: remove(2)}}}, member(0), lookup)
+	entries, err := Resolve(&proto.Commit{Proposals: proto.Proposals(ref(known.Ref), proto.ProposalOrRef{Proposal: remove(2)})}, member(0), lookup)
 	accept(t, err)
 	if len(entries) != 2 || entries[0].Sender != member(1) || entries[1].Sender != member(0) || entries[1].Ref != nil {
 		t.Errorf("entries %+v", entries)
 	}
-	_, err = Resolve(&proto.Commit{Proposals: []proto.ProposalOrRef{ref([]byte("unknown"))}}, member(0), lookup)
+	_, err = Resolve(&proto.Commit{Proposals: proto.Proposals(ref([]byte("unknown")))}, member(0), lookup)
 	refuse(t, err, check.V140)
-	_, err = Resolve(&proto.Commit{Proposals: []proto.ProposalOrRef{ref(nil)}}, member(0), lookup)
+	_, err = Resolve(&proto.Commit{Proposals: proto.Proposals(ref(nil))}, member(0), lookup)
 	refuse(t, err, check.V140)
-	_, err = Resolve(&proto.Commit{Proposals: []proto.ProposalOrRef{ref(known.Ref), ref(known.Ref)}}, member(0), lookup)
+	_, err = Resolve(&proto.Commit{Proposals: proto.Proposals(ref(known.Ref), ref(known.Ref))}, member(0), lookup)
 	refuse(t, err, check.V140)
 	refuse(t, w.validate(0, Entry{Proposal: remove(2), Sender: member(1)}), check.V140)
 }
@@ -450,7 +450,7 @@ func TestV149_TypesInAnExternalCommit(t *testing.T) {
 
 func TestV150_NoReferencesInAnExternalCommit(t *testing.T) {
 	w := newWorld(t, 2)
-	c := &proto.Commit{Proposals: []proto.ProposalOrRef{{Proposal: w.externalInit()}, {Reference: []byte("ref")}}}
+	c := &proto.Commit{Proposals: proto.Proposals(proto.ProposalOrRef{Proposal: w.externalInit()}, proto.ProposalOrRef{Reference: []byte("ref")})}
 	_, err := Resolve(c, joiner, func(ref []byte) (Entry, bool) { return w.by(1, remove(1)), true })
 	refuse(t, err, check.V150)
 	refuse(t, w.env.ValidateList([]Entry{inline(w.externalInit()), w.by(1, remove(1))}, joiner), check.V150)

@@ -26,10 +26,9 @@ func Resolve(c *proto.Commit, committer proto.Sender, lookup func(ref []byte) (E
 	if !external && committer.Type != proto.SenderTypeMember {
 		return nil, check.Errorf(check.V079, "sender type %d can't commit", committer.Type)
 	}
-	entries := make([]Entry, 0, len(c.Proposals))
+	entries := make([]Entry, 0, c.Proposals.Len())
 	seen := make(map[string]struct{})
-	for i := range c.Proposals {
-		p := &c.Proposals[i]
+	for i, p := range c.Proposals.All() {
 		if p.Proposal != nil {
 			entries = append(entries, Entry{Proposal: p.Proposal, Sender: committer})
 			continue

@@ -20,9 +20,14 @@ func (c *Credential) Append(b []byte) []byte {
 func (c *Credential) Decode(r *wire.Reader) {
 	switch c.Type = CredentialType(r.Uint16()); c.Type {
 	case CredentialTypeBasic:
-		c.Identity = r.Opaque()
+		c.Identity, c.Certificates = r.Opaque(), c.Certificates[:0]
 	case CredentialTypeX509:
-		c.Certificates = decodeList(r, maxCertificates, 1, func(r *wire.Reader, e *[]byte) { *e = r.Opaque() })
+		c.Identity = nil
+		outer, whole, list := r.Enter(), r.Len(), c.Certificates[:0]
+		for !r.Empty() && grow(r, &list, whole, certificateList) {
+			list[len(list)-1] = r.Opaque()
+		}
+		c.Certificates = leave(r, outer, list)
 	default:
 		r.Fail(check.As(check.V029, check.ClassUnsupported, "credential type %d", c.Type))
 	}

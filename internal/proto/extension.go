@@ -6,7 +6,6 @@ import (
 
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/wire"
-	"github.com/hardmls/hardmls/provider"
 )
 
 // Append appends the encoding of the list, RFC 9420 §7.2.
@@ -18,10 +17,13 @@ func (es Extensions) Append(b []byte) []byte {
 
 // Decode reads an extension list and refuses two of one type, V020.
 func (es *Extensions) Decode(r *wire.Reader) {
-	*es = decodeList(r, maxExtensions, 3, func(r *wire.Reader, e *Extension) {
+	outer, whole, list := r.Enter(), r.Len(), []Extension((*es)[:0])
+	for !r.Empty() && grow(r, &list, whole, extensionList) {
+		e := &list[len(list)-1]
 		e.Type = ExtensionType(r.Uint16())
 		e.Data = r.Opaque()
-	})
+	}
+	*es = leave(r, outer, list)
 	if t, ok := es.duplicate(); ok {
 		r.Fail(check.Errorf(check.V020, "two extensions of type %d", t))
 	}
@@ -135,11 +137,11 @@ func (c *Capabilities) Append(b []byte) []byte {
 
 // Decode reads capabilities; unknown values are kept, V022.
 func (c *Capabilities) Decode(r *wire.Reader) {
-	c.Versions = decodeUint16s[ProtocolVersion](r)
-	c.CipherSuites = decodeUint16s[provider.CipherSuite](r)
-	c.Extensions = decodeUint16s[ExtensionType](r)
-	c.Proposals = decodeUint16s[ProposalType](r)
-	c.Credentials = decodeUint16s[CredentialType](r)
+	c.Versions = decodeUint16s(r, c.Versions)
+	c.CipherSuites = decodeUint16s(r, c.CipherSuites)
+	c.Extensions = decodeUint16s(r, c.Extensions)
+	c.Proposals = decodeUint16s(r, c.Proposals)
+	c.Credentials = decodeUint16s(r, c.Credentials)
 }
 
 // Append appends the encoding, RFC 9420 §11.1.
@@ -151,9 +153,9 @@ func (c *RequiredCapabilities) Append(b []byte) []byte {
 
 // Decode reads required capabilities.
 func (c *RequiredCapabilities) Decode(r *wire.Reader) {
-	c.Extensions = decodeUint16s[ExtensionType](r)
-	c.Proposals = decodeUint16s[ProposalType](r)
-	c.Credentials = decodeUint16s[CredentialType](r)
+	c.Extensions = decodeUint16s(r, c.Extensions)
+	c.Proposals = decodeUint16s(r, c.Proposals)
+	c.Credentials = decodeUint16s(r, c.Credentials)
 }
 
 // DecodeRequiredCapabilities decodes the content of a required_capabilities
@@ -177,7 +179,12 @@ func DecodeExternalPub(data []byte) ([]byte, error) {
 // DecodeExternalSenders decodes the content of an external_senders extension.
 func DecodeExternalSenders(data []byte) ([]ExternalSender, error) {
 	r := wire.NewReader(data)
-	list := decodeList(&r, maxSenders, 4, func(r *wire.Reader, e *ExternalSender) { e.Decode(r) })
+	var list []ExternalSender
+	outer, whole := r.Enter(), r.Len()
+	for !r.Empty() && grow(&r, &list, whole, senderList) {
+		list[len(list)-1].Decode(&r)
+	}
+	list = leave(&r, outer, list)
 	if err := r.Done(); err != nil {
 		return nil, inExtension(err)
 	}

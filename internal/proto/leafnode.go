@@ -35,6 +35,7 @@ func (l *LeafNode) appendSigned(b []byte) []byte {
 // Decode reads a leaf node and keeps its bytes.
 func (l *LeafNode) Decode(r *wire.Reader) {
 	c := startCapture(r)
+	l.Lifetime, l.ParentHash = Lifetime{}, nil
 	l.EncryptionKey = r.Opaque()
 	l.SignatureKey = r.Opaque()
 	l.Credential.Decode(r)

@@ -31,23 +31,31 @@ func (p *Proposal) Append(b []byte) []byte {
 	return wire.AppendOpaque(b, p.Custom)
 }
 
+// renew returns x, or a new one: what is decoded again and again needs one only.
+func renew[T any](x *T) *T {
+	if x == nil {
+		return new(T)
+	}
+	return x
+}
+
 // Decode reads a proposal. RFC 9420 does not say how long the content of another
 // type is: by convention it is one opaque vector. GREASE types are refused, V029.
 func (p *Proposal) Decode(r *wire.Reader) {
 	switch p.Type = ProposalType(r.Uint16()); p.Type {
 	case ProposalTypeAdd:
-		p.Add = new(KeyPackage)
+		p.Add = renew(p.Add)
 		p.Add.Decode(r)
 	case ProposalTypeUpdate:
-		p.Update = new(LeafNode)
+		p.Update = renew(p.Update)
 		p.Update.Decode(r)
 	case ProposalTypeRemove:
 		p.Remove = treemath.LeafIndex(r.Uint32()) // range: V102
 	case ProposalTypePSK:
-		p.PSK = new(PreSharedKeyID)
+		p.PSK = renew(p.PSK)
 		p.PSK.Decode(r)
 	case ProposalTypeReInit:
-		p.ReInit = new(ReInit)
+		p.ReInit = renew(p.ReInit)
 		p.ReInit.Decode(r)
 	case ProposalTypeExternalInit:
 		p.ExternalInit = r.Opaque()

@@ -20,6 +20,7 @@ func (p *PreSharedKeyID) Append(b []byte) []byte {
 
 // Decode reads the id of a pre-shared key.
 func (p *PreSharedKeyID) Decode(r *wire.Reader) {
+	*p = PreSharedKeyID{}
 	switch p.Type = PSKType(r.Uint8()); p.Type {
 	case PSKTypeExternal:
 		p.ID = r.Opaque()

@@ -77,9 +77,9 @@ func sampleProposals() []*Proposal {
 }
 
 func sampleCommit() *Commit {
-	c := &Commit{Path: samplePath(), Proposals: []ProposalOrRef{{Reference: bytes.Repeat([]byte{9}, 32)}}}
+	c := &Commit{Path: samplePath(), Proposals: Proposals(ProposalOrRef{Reference: bytes.Repeat([]byte{9}, 32)})}
 	for _, p := range sampleProposals() {
-		c.Proposals = append(c.Proposals, ProposalOrRef{Proposal: p})
+		c.Proposals.Add(ProposalOrRef{Proposal: p})
 	}
 	return c
 }

@@ -24,13 +24,23 @@ func (p *ParentNode) Append(b []byte) []byte {
 func (p *ParentNode) Decode(r *wire.Reader) {
 	p.EncryptionKey = r.Opaque()
 	p.ParentHash = r.Opaque()
-	p.UnmergedLeaves = decodeList(r, maxMembers, 4, func(r *wire.Reader, e *treemath.LeafIndex) { *e = decodeLeafIndex(r) })
-	for i := 1; i < len(p.UnmergedLeaves); i++ {
-		if p.UnmergedLeaves[i-1] >= p.UnmergedLeaves[i] {
-			r.Fail(check.Errorf(check.V014, "unmerged leaves are not strictly increasing"))
-			return
-		}
+	outer := r.Enter()
+	n := r.Len() / 4
+	switch {
+	case n > maxMembers:
+		r.Fail(check.Errorf(check.V013, "list of more than %d elements", maxMembers))
+	case n > cap(p.UnmergedLeaves) && r.Claim(4*n):
+		p.UnmergedLeaves = make([]treemath.LeafIndex, 0, n)
 	}
+	list := p.UnmergedLeaves[:0]
+	for !r.Empty() && r.Err() == nil {
+		i := decodeLeafIndex(r)
+		if n := len(list); n > 0 && list[n-1] >= i {
+			r.Fail(check.Errorf(check.V014, "unmerged leaves are not strictly increasing"))
+		}
+		list = append(list, i)
+	}
+	p.UnmergedLeaves = leave(r, outer, list)
 }
 
 // decodeLeafIndex reads a leaf index within the bounds of any tree, V017.
@@ -62,35 +72,53 @@ func (n *Node) Append(b []byte) []byte {
 
 // Decode reads optional<Node>.
 func (n *Node) Decode(r *wire.Reader) {
-	if !r.Optional() {
-		return
-	}
-	switch t := r.Uint8(); t {
+	switch nodeType(r) {
 	case nodeTypeLeaf:
 		n.Leaf = new(LeafNode)
 		n.Leaf.Decode(r)
 	case nodeTypeParent:
 		n.Parent = new(ParentNode)
 		n.Parent.Decode(r)
-	default:
+	}
+}
+
+// nodeType reads the beginning of optional<Node>: 0 if it is blank, or else the
+// type of the node that follows.
+func nodeType(r *wire.Reader) uint8 {
+	if !r.Optional() {
+		return 0
+	}
+	t := r.Uint8()
+	if t != nodeTypeLeaf && t != nodeTypeParent {
 		unknown(r, "node type", uint64(t))
+		return 0
 	}
+	return t
 }
 
-// An EncodedNode is a Node that was checked and stays encoded.
-type EncodedNode struct {
-	Leaf     bool   // or else a ParentNode
-	Encoding []byte // nil for a blank node
+// A NodeChecker reads optional<Node> and keeps nothing, however many it reads.
+type NodeChecker struct {
+	leaf   LeafNode
+	parent ParentNode
 }
 
-// Decode reads optional<Node>.
-func (n *EncodedNode) Decode(r *wire.Reader) {
-	var decoded Node
-	c := startCapture(r)
-	decoded.Decode(r)
-	if b := c.end(r); len(b) > 2 { // presence and type
-		n.Leaf, n.Encoding = decoded.Leaf != nil, b[2:]
+// Read checks the node at x of a ratchet tree, a LeafNode at an even, a ParentNode
+// at an odd index (V015), and returns its encoding, nil for a blank one.
+func (c *NodeChecker) Read(r *wire.Reader, x treemath.NodeIndex) []byte {
+	t := nodeType(r)
+	enc := startCapture(r)
+	switch t {
+	case 0:
+		return nil
+	case nodeTypeLeaf:
+		c.leaf.Decode(r)
+	case nodeTypeParent:
+		c.parent.Decode(r)
 	}
+	if (t == nodeTypeLeaf) != x.IsLeaf() {
+		r.Fail(check.Errorf(check.V015, "node %d is of the wrong type", x))
+	}
+	return enc.end(r)
 }
 
 // AppendRatchetTree appends the content of a ratchet_tree extension, RFC 9420
@@ -102,26 +130,58 @@ func AppendRatchetTree(b []byte, nodes []Node) []byte {
 	return appendList(b, nodes, func(b []byte, n *Node) []byte { return n.Append(b) })
 }
 
-// DecodeRatchetTree decodes the content of a ratchet_tree extension. Leaves stand
-// at even and parents at odd indices (V015), the last node is not blank and there
-// is one (V016).
-func DecodeRatchetTree(b []byte) ([]Node, error) {
+// ReadRatchetTree checks the content of a ratchet_tree extension: leaves stand at
+// even and parents at odd indices (V015), the last node is not blank and there is
+// one (V016). On the way it calls yield with the encoding of each node, nil for a
+// blank one; what it yielded means nothing if it fails.
+func ReadRatchetTree(b []byte, yield func(x treemath.NodeIndex, enc []byte)) error {
 	r := wire.NewReader(b)
-	i := 0
-	nodes := decodeList(&r, maxNodes, 1, func(r *wire.Reader, n *Node) {
-		n.Decode(r)
-		if n.Leaf != nil && i%2 == 1 || n.Parent != nil && i%2 == 0 {
-			r.Fail(check.Errorf(check.V015, "node %d is of the wrong type", i))
+	outer := r.Enter()
+	var c NodeChecker
+	blank := true
+	for x := treemath.NodeIndex(0); !r.Empty(); x++ {
+		if x == maxNodes {
+			r.Fail(check.Errorf(check.V013, "ratchet tree of more than %d nodes", maxNodes))
+			break
 		}
-		i++
-	})
+		enc := c.Read(&r, x)
+		if blank = enc == nil; r.Err() == nil {
+			yield(x, enc)
+		}
+	}
+	r.Leave(outer)
 	if err := r.Done(); err != nil {
-		return nil, inExtension(err)
+		return inExtension(err)
 	}
-	if len(nodes) == 0 || nodes[len(nodes)-1] == (Node{}) {
-		return nil, check.Errorf(check.V016, "ratchet tree is empty or ends with a blank node")
+	if blank {
+		return check.Errorf(check.V016, "ratchet tree is empty or ends with a blank node")
 	}
-	return nodes, nil
+	return nil
+}
+
+// A RatchetTree is the content of a ratchet_tree extension that was checked and
+// stays encoded.
+type RatchetTree struct{ b []byte }
+
+// DecodeRatchetTree checks the content of a ratchet_tree extension as
+// ReadRatchetTree does.
+func DecodeRatchetTree(b []byte) (RatchetTree, error) {
+	if err := ReadRatchetTree(b, func(treemath.NodeIndex, []byte) {}); err != nil {
+		return RatchetTree{}, err
+	}
+	return RatchetTree{b}, nil
+}
+
+// Nodes decodes the nodes. A blank one takes one byte in the encoding and 16 here.
+func (t RatchetTree) Nodes() []Node {
+	var nodes []Node
+	r := wire.NewReader(t.b)
+	for v := r.Vector(); !v.Empty(); {
+		var n Node
+		n.Decode(&v)
+		nodes = append(nodes, n)
+	}
+	return nodes
 }
 
 // AppendEncodedNode appends optional<Node> for the node at x of a ratchet tree: a

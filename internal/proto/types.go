@@ -258,7 +258,7 @@ type ProposalOrRef struct {
 
 // A Commit starts a new epoch, RFC 9420 §12.4.
 type Commit struct {
-	Proposals []ProposalOrRef
+	Proposals ProposalList
 	Path      *UpdatePath // optional
 }
 

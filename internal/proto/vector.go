@@ -23,37 +23,69 @@ const (
 	maxPSKs         = 1 << 12
 )
 
-// decodeList reads a vector of at most limit elements that take at least min bytes
-// each. What it allocates is bounded by the bytes that are there, not by what they
-// announce.
-func decodeList[T any](r *wire.Reader, limit, min int, decode func(r *wire.Reader, e *T)) []T {
-	v := r.Vector()
-	var list []T
-	for !v.Empty() {
-		if len(list) == limit {
-			v.Fail(check.Errorf(check.V013, "list of more than %d elements", limit))
-			break
-		}
-		if len(list) == cap(list) {
-			list = growList(list, v.Len()/min+1)
-		}
-		list = list[:len(list)+1]
-		decode(&v, &list[len(list)-1])
+// bounds are those of a list: how many elements it has at most, and what one takes
+// at least in the encoding, and in memory.
+type bounds struct{ limit, least, size int }
+
+var (
+	certificateList = bounds{maxCertificates, 1, 24}
+	extensionList   = bounds{maxExtensions, 3, 32}
+	senderList      = bounds{maxSenders, 4, 80}
+	pathNodeList    = bounds{maxPathNodes, 2, 48}
+	ciphertextList  = bounds{maxMembers, 2, 48}
+	secretsList     = bounds{maxMembers, 3, 72}
+	pskList         = bounds{maxPSKs, 3, 96}
+)
+
+// How a list is read, into the memory of one that was read before if there is one:
+//
+//	outer, whole, list := r.Enter(), r.Len(), x.List[:0]
+//	for !r.Empty() && grow(r, &list, whole, elementList) {
+//		list[len(list)-1].Decode(r)
+//	}
+//	x.List = leave(r, outer, list)
+//
+// What that allocates is bounded by the bytes that are there, not by what they
+// announce, and by what r has room for. A function for it would take another one
+// for the elements, and then every Reader would be allocated.
+
+// grow appends an element to the list of which r has the rest, whole bytes in all.
+// It fails, V013, if there are too many.
+func grow[T any](r *wire.Reader, list *[]T, whole int, b bounds) bool {
+	n := len(*list)
+	if n == b.limit {
+		r.Fail(check.Errorf(check.V013, "list of more than %d elements", b.limit))
+		return false
 	}
-	r.Join(&v)
-	if r.Err() != nil {
+	if n == cap(*list) {
+		c := min(grownCap(n, whole-r.Len(), r.Len(), b.least), b.limit)
+		if !r.Claim(c * b.size) {
+			return false
+		}
+		*list = append(make([]T, 0, c), *list...)
+	}
+	var zero T
+	*list = append(*list, zero)
+	return true
+}
+
+// leave ends a list; an empty one is nil.
+func leave[T any](r *wire.Reader, outer wire.Outer, list []T) []T {
+	r.Leave(outer)
+	if r.Err() != nil || len(list) == 0 {
 		return nil
 	}
 	return list
 }
 
-// growList makes room for more elements: twice as many, but never more than left
-// can still come.
-func growList[T any](list []T, left int) []T {
-	n := min(len(list)+max(4, len(list)), len(list)+left)
-	grown := make([]T, len(list), n)
-	copy(grown, list)
-	return grown
+// grownCap returns the capacity for more than n elements that took so many bytes,
+// with so many left: as many as those are if they go on like that.
+func grownCap(n, took, left, least int) int {
+	guess := 4
+	if n > 0 {
+		guess = n + max(n/4, left*n/took+1)
+	}
+	return min(guess, n+left/least+1)
 }
 
 // appendList writes a vector of elements.
@@ -69,8 +101,20 @@ func appendUint16s[T ~uint16](b []byte, list []T) []byte {
 	return appendList(b, list, func(b []byte, e *T) []byte { return binary.BigEndian.AppendUint16(b, uint16(*e)) })
 }
 
-func decodeUint16s[T ~uint16](r *wire.Reader) []T {
-	return decodeList(r, maxCapabilities, 2, func(r *wire.Reader, e *T) { *e = T(r.Uint16()) })
+func decodeUint16s[T ~uint16](r *wire.Reader, list []T) []T {
+	outer := r.Enter()
+	n := r.Len() / 2
+	switch {
+	case n > maxCapabilities:
+		r.Fail(check.Errorf(check.V013, "list of more than %d elements", maxCapabilities))
+	case n > cap(list) && r.Claim(2*n):
+		list = make([]T, 0, n)
+	}
+	list = list[:0]
+	for !r.Empty() && r.Err() == nil {
+		list = append(list, T(r.Uint16()))
+	}
+	return leave(r, outer, list)
 }
 
 // appendOptional writes the presence octet of an optional value.

@@ -17,7 +17,11 @@ func (w *Welcome) Append(b []byte) []byte {
 // Decode reads a welcome.
 func (w *Welcome) Decode(r *wire.Reader) {
 	w.CipherSuite = provider.CipherSuite(r.Uint16())
-	w.Secrets = decodeList(r, maxMembers, 3, func(r *wire.Reader, s *EncryptedGroupSecrets) { s.Decode(r) })
+	outer, whole, list := r.Enter(), r.Len(), w.Secrets[:0]
+	for !r.Empty() && grow(r, &list, whole, secretsList) {
+		list[len(list)-1].Decode(r)
+	}
+	w.Secrets = leave(r, outer, list)
 	w.EncryptedGroupInfo = r.Opaque()
 }
 
@@ -48,7 +52,11 @@ func (g *GroupSecrets) Decode(r *wire.Reader) {
 	if r.Optional() {
 		g.PathSecret = r.Opaque()
 	}
-	g.PSKs = decodeList(r, maxPSKs, 3, func(r *wire.Reader, p *PreSharedKeyID) { p.Decode(r) })
+	outer, whole, list := r.Enter(), r.Len(), g.PSKs[:0]
+	for !r.Empty() && grow(r, &list, whole, pskList) {
+		list[len(list)-1].Decode(r)
+	}
+	g.PSKs = leave(r, outer, list)
 }
 
 // DecodeGroupSecrets decodes group secrets. On error nothing of b is referred to.

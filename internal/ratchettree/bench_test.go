@@ -155,11 +155,7 @@ func BenchmarkJoin(b *testing.B) {
 		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				nodes, err := proto.DecodeRatchetTree(encoded)
-				if err != nil {
-					b.Fatal(err)
-				}
-				tree, err := FromNodes(g.suite, nodes)
+				tree, err := Decode(g.suite, encoded, 2*n)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -186,15 +182,10 @@ func BenchmarkMemory(b *testing.B) {
 			}
 			for b.Loop() {
 				before := heap()
-				nodes, err := proto.DecodeRatchetTree(encoded)
+				tree, err := Decode(g.suite, encoded, 2*n)
 				if err != nil {
 					b.Fatal(err)
 				}
-				tree, err := FromNodes(g.suite, nodes)
-				if err != nil {
-					b.Fatal(err)
-				}
-				nodes = nil
 				between := heap()
 				versions := make([]*Tree, 16)
 				last := tree
@@ -208,7 +199,6 @@ func BenchmarkMemory(b *testing.B) {
 				after := heap()
 				b.ReportMetric(float64(between-before)/float64(n), "B/member")
 				b.ReportMetric(float64(after-between)/16, "B/version")
-				runtime.KeepAlive(nodes)
 				runtime.KeepAlive(versions)
 				runtime.KeepAlive(tree)
 			}

@@ -2,6 +2,7 @@ package ratchettree
 
 import (
 	"github.com/hardmls/hardmls/internal/check"
+	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/treemath"
 	"github.com/hardmls/hardmls/provider"
 )
@@ -38,6 +39,27 @@ func (b *Builder) set(x treemath.NodeIndex, n node) {
 		b.e.t.members++
 		b.e.t.last = max(b.e.t.last, x.Leaf())
 	}
+}
+
+// Decode builds a tree of at most limit nodes from the content of a ratchet_tree
+// extension, RFC 9420 §12.4.3.3, and checks it as proto.ReadRatchetTree and
+// Builder.Tree do. It keeps nothing of b.
+func Decode(s provider.Suite, b []byte, limit int) (*Tree, error) {
+	builder := NewBuilder(s)
+	err := proto.ReadRatchetTree(b, func(x treemath.NodeIndex, enc []byte) {
+		if enc != nil && int(x) < limit {
+			builder.Set(x, enc)
+		} else if enc != nil {
+			builder.end = uint32(x) + 1
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if int(builder.end) > limit {
+		return nil, check.Errorf(check.V013, "ratchet tree of %d nodes", builder.end)
+	}
+	return builder.Tree()
 }
 
 // Tree returns the tree, and checks its structure: V013, V016, and the unmerged

@@ -23,11 +23,7 @@ func FuzzTree(f *testing.F) {
 		if len(data) > 1<<14 {
 			return
 		}
-		nodes, err := proto.DecodeRatchetTree(data)
-		if err != nil {
-			return
-		}
-		tree, err := FromNodes(s, nodes)
+		tree, err := Decode(s, data, 1<<14)
 		if err != nil {
 			return
 		}

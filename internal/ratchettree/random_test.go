@@ -108,7 +108,7 @@ func sameTree(t testing.TB, tree *Tree, nodes []proto.Node) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, list := range [][]proto.Node{nodes, decoded} {
+	for _, list := range [][]proto.Node{nodes, decoded.Nodes()} {
 		again, err := FromNodes(tree.suite, list)
 		if err != nil {
 			t.Fatal(err)

@@ -12,11 +12,22 @@ import (
 type Reader struct {
 	b    []byte // what is left
 	base int    // offset of b's end in the outermost input
+	room int    // bytes that decoding may still allocate
 	err  error
 }
 
+// What the lists of an input may take in memory: roomPerByte for each byte of it
+// and roomBase besides. With the structures around them, which are few, that keeps
+// decoding below 4 bytes for each and 64 KiB.
+const (
+	roomPerByte = 3
+	roomBase    = 48 << 10
+)
+
 // NewReader returns a Reader of b.
-func NewReader(b []byte) Reader { return Reader{b: b, base: len(b)} }
+func NewReader(b []byte) Reader {
+	return Reader{b: b, base: len(b), room: roomPerByte*len(b) + roomBase}
+}
 
 // errShort is input that ends too early.
 var errShort = check.Errorf(check.V004, "input ends too early")
@@ -62,6 +73,16 @@ func (r *Reader) Bytes(n int) []byte {
 	v := r.b[:n:n]
 	r.b = r.b[n:]
 	return v
+}
+
+// Claim asks for n bytes of memory for a list. It fails, V013, for an input whose
+// elements are so small and so many that they take several times its length: no
+// honest one is like that.
+func (r *Reader) Claim(n int) bool {
+	if r.room -= n; r.room < 0 {
+		r.Fail(check.Errorf(check.V013, "lists of many small elements"))
+	}
+	return r.err == nil
 }
 
 // Uint8 reads a uint8.
@@ -144,12 +165,40 @@ func (r *Reader) Opaque() []byte {
 // must be called when the content is read.
 func (r *Reader) Vector() Reader {
 	v := r.Opaque()
-	return Reader{b: v, base: r.Offset(), err: r.err}
+	return Reader{b: v, base: r.Offset(), room: r.room, err: r.err}
+}
+
+// An Outer is what stands around a vector that is being read.
+type Outer struct {
+	b    []byte
+	base int
+}
+
+// Enter reads the length of a vector and confines r to its content, until Leave.
+// Unlike Vector it costs no second Reader.
+func (r *Reader) Enter() Outer {
+	v := r.Opaque()
+	o := Outer{b: r.b, base: r.base}
+	if r.err == nil {
+		r.b, r.base = v, r.Offset()
+	}
+	return o
+}
+
+// Leave ends the reading of a vector, V006 if bytes are left in it.
+func (r *Reader) Leave(o Outer) {
+	if n := len(r.b); n > 0 {
+		r.Fail(check.As(check.V006, check.ClassMalformed, "%d trailing bytes in a vector", n))
+	}
+	if r.err == nil {
+		r.b, r.base = o.b, o.base
+	}
 }
 
 // Join ends the reading of a vector: an error of sub, or bytes left in it, become
 // r's error.
 func (r *Reader) Join(sub *Reader) {
+	r.room = sub.room
 	err := sub.err
 	if err == nil && len(sub.b) > 0 {
 		err = check.As(check.V006, check.ClassMalformed, "%d trailing bytes in a vector", len(sub.b))

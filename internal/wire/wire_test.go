@@ -121,6 +121,18 @@ func TestVectors(t *testing.T) {
 		if r.Uint8() != 9 || r.Done() != nil {
 			t.Fatalf("after a vector of %d bytes: %v", n, r.Err())
 		}
+		r = NewReader(append(b, 9))
+		r.Bytes(4)
+		outer := r.Enter()
+		for i := 0; !r.Empty(); i++ {
+			if r.Uint8() != 7 || r.Offset() != len(b)-n+i+1 {
+				t.Fatalf("entered: byte %d of %d at offset %d", i, n, r.Offset())
+			}
+		}
+		r.Leave(outer)
+		if r.Offset() != len(b) || r.Uint8() != 9 || r.Done() != nil {
+			t.Fatalf("after leaving a vector of %d bytes: %v", n, r.Err())
+		}
 	}
 }
 
@@ -131,6 +143,13 @@ func TestV006_BytesLeftInVector(t *testing.T) {
 	r.Join(&v)
 	if checkOf(r.Err()) != check.V006 {
 		t.Errorf("%v", r.Err())
+	}
+	r = NewReader([]byte{2, 1, 2, 3})
+	outer := r.Enter()
+	r.Uint8()
+	r.Leave(outer)
+	if checkOf(r.Err()) != check.V006 || r.Offset() != 2 || r.Uint8() != 0 {
+		t.Errorf("%v at %d", r.Err(), r.Offset())
 	}
 }
 
@@ -145,6 +164,34 @@ func TestErrorSticks(t *testing.T) {
 	v := r.Vector()
 	if v.Err() != first {
 		t.Error("a failed reader's vector is sound")
+	}
+	outer := r.Enter()
+	if r.Uint8() != 0 || r.Len() != 0 {
+		t.Error("a failed reader enters a vector")
+	}
+	if r.Leave(outer); r.Err() != first || r.Len() != 0 {
+		t.Error("a failed reader leaves a vector")
+	}
+}
+
+// TestV013_Room: lists may claim three bytes for each of the input, and 48 KiB,
+// over all vectors together.
+func TestV013_Room(t *testing.T) {
+	in := AppendOpaque(nil, AppendOpaque(nil, make([]byte, 1000)))
+	room := 3*len(in) + 48<<10
+	for _, n := range []int{room, room + 1} {
+		r := NewReader(in)
+		v := r.Vector()
+		outer := v.Enter()
+		if !v.Claim(n - 1) {
+			t.Fatal("claim refused")
+		}
+		v.Bytes(v.Len())
+		v.Leave(outer)
+		r.Join(&v)
+		if ok := r.Claim(1); ok != (n == room) || !ok && checkOf(r.Err()) != check.V013 {
+			t.Errorf("%d of %d: %t, %v", n, room, ok, r.Err())
+		}
 	}
 }
 
