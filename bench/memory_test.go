@@ -16,7 +16,7 @@ var memoryLimits = []struct {
 	members int
 	bytes   float64
 }{
-	{10, 11_000},
+	{10, 12_000},
 	{1000, 500_000},
 	{10000, 5_000_000},
 }
