@@ -135,12 +135,31 @@ func TestCompare(t *testing.T) {
 	if math.Abs(d.Ratio-1.5) > 1e-9 || !d.Significant || d.P > 0.001 || d.Floor != 1 || math.Abs(c.Geomean-1.5) > 1e-9 {
 		t.Errorf("%+v, geomean %v", d, c.Geomean)
 	}
+	if d.FloorToo || d.verdict() != "50 % slower" {
+		t.Errorf("%q, floor too: %v", d.verdict(), d.FloorToo)
+	}
 	if d := compare(made(1, "soft"), made(1.0005, "soft")).Rows[0]; d.Significant {
 		t.Errorf("half a per mille is significant: %+v", d)
 	}
 	c = compare(made(1, "soft", "asm"), made(1, "soft"))
 	if len(c.Rows) != 1 || !slices.Equal(c.OnlyA, []string{"send/suite=1/size=256/members=2/provider=asm"}) {
 		t.Errorf("%+v", c)
+	}
+}
+
+func TestFloorToo(t *testing.T) {
+	for _, c := range []struct {
+		time, floor float64
+		want        bool
+	}{{1.2, 1.2, true}, {1.2, 1.1, true}, {1.2, 1.05, false}, {1.2, 0.8, false}, {0.5, 0.5, true}, {0.5, 1, false}} {
+		d := benchDifference{Ratio: c.time, Floor: c.floor}
+		if got := d.floorToo(); got != c.want {
+			t.Errorf("time %v, floor %v: %v", c.time, c.floor, got)
+		}
+	}
+	d := benchDifference{Ratio: 0.5, Floor: 0.5, FloorToo: true, Significant: true}
+	if got := d.verdict(); got != "50 % faster, so is the floor" {
+		t.Error(got)
 	}
 }
 

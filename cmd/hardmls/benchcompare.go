@@ -22,8 +22,30 @@ type benchDifference struct {
 	Ratio       float64 `json:"ratio"`       // b by a
 	P           float64 `json:"p"`           // of the Mann-Whitney U-test
 	Significant bool    `json:"significant"` // p below 0.05
-	Floor       float64 `json:"floor_ratio"` // b's floor by a's: what the machine changed
+	Floor       float64 `json:"floor_ratio"` // b's floor by a's
+	FloorToo    bool    `json:"floor_too"`   // the floor explains half the difference or more
 	a, b        spread
+}
+
+// floorToo reports whether the floor moved to the same side, at least half as far.
+func (d *benchDifference) floorToo() bool {
+	time, floor := math.Log(d.Ratio), math.Log(d.Floor)
+	return time*floor > 0 && math.Abs(floor) >= math.Abs(time)/2
+}
+
+// verdict is the difference in words.
+func (d *benchDifference) verdict() string {
+	if !d.Significant || d.Ratio == 1 {
+		return "~"
+	}
+	s := fmt.Sprintf("%.0f %% slower", 100*(d.Ratio-1))
+	if d.Ratio < 1 {
+		s = fmt.Sprintf("%.0f %% faster", 100*(1-d.Ratio))
+	}
+	if d.FloorToo {
+		s += ", so is the floor"
+	}
+	return s
 }
 
 // A benchComparison is what --compare shows.
@@ -82,7 +104,7 @@ func compare(a, b *benchRun) *benchComparison {
 		d.A, d.B, d.Ratio = d.a.median, d.b.median, d.b.median/d.a.median
 		d.Floor = spreadOf(rb.Floors()).median / spreadOf(ra.Floors()).median
 		test := benchmath.AssumeNothing.Compare(sampleOf(ra.Times()), sampleOf(rb.Times()))
-		d.P, d.Significant = test.P, test.P < significant
+		d.P, d.Significant, d.FloorToo = test.P, test.P < significant, d.floorToo()
 		logs += math.Log(d.Ratio)
 		c.Rows = append(c.Rows, d)
 	}
@@ -108,23 +130,17 @@ func (c *benchComparison) print(t *terminal) {
 	rows := [][]string{{"operation", "suite", "bytes", "members", "a", "spread", "b", "spread", "b/a", "p", "floor b/a", ""}}
 	for i := range c.Rows {
 		d := &c.Rows[i]
-		verdict := "~"
-		switch {
-		case d.Significant && d.Ratio < 1:
-			verdict = fmt.Sprintf("%.0f %% faster", 100*(1-d.Ratio))
-		case d.Significant && d.Ratio > 1:
-			verdict = fmt.Sprintf("%.0f %% slower", 100*(d.Ratio-1))
-		}
 		op := d.Op
 		if d.Provider != "" {
 			op += " " + d.Provider
 		}
 		rows = append(rows, []string{op, strconv.Itoa(int(d.Suite)), axis(d.Size), axis(d.Members), plot.Duration(d.A), d.a.percent(),
-			plot.Duration(d.B), d.b.percent(), fmt.Sprintf("%.2f", d.Ratio), fmt.Sprintf("%.3f", d.P), fmt.Sprintf("%.2f", d.Floor), verdict})
+			plot.Duration(d.B), d.b.percent(), fmt.Sprintf("%.2f", d.Ratio), fmt.Sprintf("%.3f", d.P), fmt.Sprintf("%.2f", d.Floor), d.verdict()})
 	}
 	t.table(rows, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 	t.line("geomean", "b/a %.2f", c.Geomean)
-	t.line("~", "no difference that chance would not make in one of 20 runs; a floor far from 1.00 is another machine, or a busy one")
+	t.line("~", "no difference that chance would not make in one of 20 comparisons")
+	t.line("floor", "where it changed as much as the time, backend or machine did, not the engine")
 	for _, s := range c.OnlyA {
 		t.line("only a", "%s", s)
 	}
