@@ -14,10 +14,12 @@ import (
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/labels"
 	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/internal/treemath"
 	"github.com/hardmls/hardmls/mls"
 	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/provider/soft"
 	"github.com/hardmls/hardmls/storage/mem"
+	"github.com/hardmls/hardmls/testvectors"
 )
 
 func fact(t *testing.T, r *Report, name string) []byte {
@@ -74,6 +76,42 @@ func TestFacts(t *testing.T) {
 	r := inspected(t, g.RatchetTree(), Options{GroupID: g.ID()})
 	if got := fact(t, r, "tree hash"); !bytes.Equal(got, g.TreeHash()) {
 		t.Errorf("tree hash %x, want %x", got, g.TreeHash())
+	}
+}
+
+// TestOfficialTrees: the official trees are valid, in whichever suite, and have the
+// hashes that the vectors give; so are the official key packages and GroupInfos.
+func TestOfficialTrees(t *testing.T) {
+	var trees []struct {
+		CipherSuite uint16     `json:"cipher_suite"`
+		Tree        hexBytes   `json:"tree"`
+		GroupID     hexBytes   `json:"group_id"`
+		TreeHashes  []hexBytes `json:"tree_hashes"`
+	}
+	testvectors.MLS(t, "tree-validation.json", &trees)
+	if testing.Short() {
+		trees = trees[:14]
+	}
+	for i, c := range trees {
+		r := inspected(t, c.Tree, Options{GroupID: c.GroupID})
+		if !r.Valid() || r.Type != "RatchetTree" {
+			t.Errorf("tree %d: %s, %+v, %+v", i, r.Type, r.Problem, r.Verdicts)
+		}
+		if root := treemath.Root(r.Tree.Leaves); !bytes.Equal(r.Tree.Hash, c.TreeHashes[root]) {
+			t.Errorf("tree %d of suite %d: tree hash %x, want %x", i, c.CipherSuite, r.Tree.Hash, c.TreeHashes[root])
+		}
+	}
+	var messages []struct {
+		KeyPackage hexBytes `json:"mls_key_package"`
+		GroupInfo  hexBytes `json:"mls_group_info"`
+	}
+	testvectors.MLS(t, "messages.json", &messages)
+	for i, m := range messages[:50] {
+		for _, b := range [][]byte{m.KeyPackage, m.GroupInfo} {
+			if r := inspected(t, b, Options{}); !r.Valid() {
+				t.Errorf("message %d: %+v, %+v", i, r.Problem, r.Verdicts)
+			}
+		}
 	}
 }
 
