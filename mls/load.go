@@ -482,6 +482,7 @@ func (l *loader) loadPending(ctx context.Context) error {
 	if st.next, err = next.epoch(ctx); err != nil {
 		return err
 	}
+	st.suite, st.before, st.after, st.context = l.g.suite, l.cur.tree, st.next.tree, &st.next.context
 	if !sameRef(st.next.leafRef, l.cur.leafRef) {
 		st.fresh = append(st.fresh, st.next.leafRef.Clone())
 	}

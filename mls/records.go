@@ -383,3 +383,10 @@ func clone(b []byte) []byte {
 	}
 	return append([]byte{}, b...)
 }
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}

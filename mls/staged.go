@@ -2,12 +2,8 @@ package mls
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 
-	"github.com/hardmls/hardmls/internal/proto"
-	"github.com/hardmls/hardmls/internal/treemath"
-	"github.com/hardmls/hardmls/internal/wire"
 	"github.com/hardmls/hardmls/provider"
 )
 
@@ -25,139 +21,22 @@ type StagedCommit struct {
 	cursor      []byte // delivery cursor that counts once the commit is merged or discarded
 	commitHash  []byte
 	batch       *provider.Batch // what merging writes
-	info        commitInfo
+	CommitSummary
 
 	// Of a commit of one's own.
 	message, welcome, groupInfo []byte
 	fresh                       []provider.KeyRef // keys that only this commit holds
 }
 
-// commitInfo is what a commit changes, for people and applications.
-type commitInfo struct {
-	committer uint32
-	external  bool
-	added     []uint32
-	removed   []uint32
-	updated   []uint32
-	psks      [][]byte      // encoded PreSharedKeyIDs
-	custom    [][]byte      // stored forms of proposals of the application's own types
-	reinit    *proto.ReInit // nil but for the last commit of a group
-}
-
 // plan computes the batch that merging will apply and the summary. Nothing but
 // what is dirty at the time of merging is added to it later.
 func (st *StagedCommit) plan() {
-	c, g := st.change, st.group
-	st.info = commitInfo{committer: uint32(c.committer), external: c.external(), reinit: c.result.ReInit}
-	for _, a := range c.result.Added {
-		st.info.added = append(st.info.added, uint32(a.Leaf))
-	}
-	st.info.removed = indices(c.result.Removed)
-	st.info.updated = indices(c.result.Updated)
-	if c.external() {
-		st.info.added = append(st.info.added, uint32(c.committer))
-	} else if c.path != nil {
-		st.info.updated = append(st.info.updated, uint32(c.committer))
-	}
-	for _, id := range c.result.PSKs {
-		st.info.psks = append(st.info.psks, id.Append(nil))
-	}
-	for i := range c.entries {
-		if en := &c.entries[i]; uint16(en.Proposal.Type) > ProposalGroupContextExtensions {
-			st.info.custom = append(st.info.custom, encodeProposal(en))
-		}
-	}
-	st.batch = g.planMerge(st)
+	st.CommitSummary = st.change.summary()
+	st.batch = st.group.planMerge(st)
 }
-
-func indices(leaves []treemath.LeafIndex) []uint32 {
-	out := make([]uint32, len(leaves))
-	for i, l := range leaves {
-		out[i] = uint32(l)
-	}
-	return out
-}
-
-// Epoch returns the number of the staged epoch.
-func (st *StagedCommit) Epoch() uint64 { return st.base.number() + 1 }
-
-// Committer returns the committer's leaf index in the staged epoch.
-func (st *StagedCommit) Committer() uint32 { return st.info.committer }
-
-// External reports whether the commit is one by which a new member joined.
-func (st *StagedCommit) External() bool { return st.info.external }
 
 // SelfRemoved reports whether merging removes this client from the group.
 func (st *StagedCommit) SelfRemoved() bool { return st.selfRemoved }
-
-// ReInit returns what the successor must be, if merging closes the group in
-// favour of one.
-func (st *StagedCommit) ReInit() (r ReInit, ok bool) {
-	if st.info.reinit == nil {
-		return r, false
-	}
-	return reInitOf(st.info.reinit), true
-}
-
-// Added returns the members that the commit adds: also the committer of an
-// external one.
-func (st *StagedCommit) Added() []Member { return st.members(st.info.added, true) }
-
-// Updated returns the members whose leaves the commit renews, as they will be.
-func (st *StagedCommit) Updated() []Member { return st.members(st.info.updated, true) }
-
-// Removed returns the members that the commit removes, as they are.
-func (st *StagedCommit) Removed() []Member { return st.members(st.info.removed, false) }
-
-// PSKs returns the pre-shared keys that the commit mixes in.
-func (st *StagedCommit) PSKs() []PSKID {
-	var out []PSKID
-	for _, b := range st.info.psks {
-		var id proto.PreSharedKeyID
-		r := wire.NewReader(b)
-		id.Decode(&r)
-		out = append(out, pskIDOf(&id))
-	}
-	return out
-}
-
-// Custom returns the committed proposals of the application's own types, in the
-// order of the commit.
-func (st *StagedCommit) Custom() []PendingProposal {
-	var out []PendingProposal
-	for _, b := range st.info.custom {
-		if en, err := decodeProposal(b); err == nil { // always, or the summary had not been decoded
-			out = append(out, pendingProposalOf(st.group.suite, &en))
-		}
-	}
-	return out
-}
-
-// Extensions returns the extensions of the GroupContext as they will be, nil if
-// this client is removed.
-func (st *StagedCommit) Extensions() []Extension {
-	if st.next == nil {
-		return nil
-	}
-	return extensionsOf(st.next.context.Extensions)
-}
-
-func (st *StagedCommit) members(leaves []uint32, after bool) []Member {
-	tree := st.base.tree
-	switch {
-	case after && st.next != nil:
-		tree = st.next.tree
-	case after:
-		tree = st.change.tree
-	}
-	var out []Member
-	for _, i := range leaves {
-		if leaf := tree.Leaf(treemath.LeafIndex(i)); leaf != nil {
-			out = append(out, memberOf(treemath.LeafIndex(i), leaf))
-		}
-	}
-	return out
-}
 
 // EpochAuthenticator returns the authenticator of the staged epoch, RFC 9420 §8.7:
 // nil if this client is removed by it, and once it was merged or discarded.
@@ -438,74 +317,4 @@ func (g *Group) DiscardPending(ctx context.Context) error {
 	}
 	g.sweepSpent(ctx)
 	return nil
-}
-
-// encode and decode are the summary's form in a pending record.
-func (i *commitInfo) encode() []byte {
-	b := binary.BigEndian.AppendUint32(nil, i.committer)
-	b = append(b, flag(i.external))
-	b = appendReInit(b, i.reinit)
-	for _, l := range [][]uint32{i.added, i.removed, i.updated} {
-		var mark int
-		b, mark = wire.BeginVector(b)
-		for _, n := range l {
-			b = binary.BigEndian.AppendUint32(b, n)
-		}
-		b = wire.EndVector(b, mark)
-	}
-	b, mark := wire.BeginVector(b)
-	for _, p := range i.psks {
-		b = wire.AppendOpaque(b, p)
-	}
-	b, mark = wire.BeginVector(wire.EndVector(b, mark))
-	for _, p := range i.custom {
-		b = wire.AppendOpaque(b, p)
-	}
-	return wire.EndVector(b, mark)
-}
-
-func (i *commitInfo) decode(b []byte) error {
-	r := wire.NewReader(clone(b))
-	i.committer = r.Uint32()
-	i.external = r.Uint8() == 1
-	i.reinit = decodeReInit(&r)
-	for _, l := range []*[]uint32{&i.added, &i.removed, &i.updated} {
-		v := r.Vector()
-		for !v.Empty() && v.Err() == nil {
-			*l = append(*l, v.Uint32())
-		}
-		r.Join(&v)
-	}
-	v := r.Vector()
-	for !v.Empty() && v.Err() == nil {
-		i.psks = append(i.psks, v.Opaque())
-	}
-	r.Join(&v)
-	v = r.Vector()
-	for !v.Empty() && v.Err() == nil {
-		p := v.Opaque()
-		if _, err := decodeProposal(p); err != nil {
-			return err
-		}
-		i.custom = append(i.custom, p)
-	}
-	r.Join(&v)
-	return r.Done()
-}
-
-func flag(b bool) byte {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func memberOf(i treemath.LeafIndex, leaf *proto.LeafNode) Member {
-	return Member{
-		Index:         uint32(i),
-		Credential:    credentialOf(&leaf.Credential),
-		SignatureKey:  clone(leaf.SignatureKey),
-		EncryptionKey: clone(leaf.EncryptionKey),
-		Extensions:    extensionsOf(leaf.Extensions),
-	}
 }
