@@ -51,6 +51,8 @@ var (
 	ErrStagedUsed = errors.New("mls: staged object was used already")
 	// ErrNotApplication: the message holds no application data; use Process.
 	ErrNotApplication = errors.New("mls: not an application message")
+	// ErrEncrypted: an observer can't read a PrivateMessage.
+	ErrEncrypted = errors.New("mls: encrypted message: only members can read it")
 	// ErrOwnMessage: the message was sent by this client and can't be opened
 	// by it; nothing about it is authenticated.
 	ErrOwnMessage = errors.New("mls: own message")

@@ -6,7 +6,6 @@ import (
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/labels"
 	"github.com/hardmls/hardmls/internal/proto"
-	"github.com/hardmls/hardmls/internal/treemath"
 	"github.com/hardmls/hardmls/internal/wire"
 	"github.com/hardmls/hardmls/provider"
 )
@@ -55,15 +54,9 @@ func (g *Group) OwnIndex() uint32 {
 }
 
 // Members returns the members in the order of their leaves, nil after eviction.
-func (g *Group) Members() []Member {
-	var out []Member
-	g.read(func(e *epoch) {
-		e.tree.Members(func(i treemath.LeafIndex, leaf *proto.LeafNode) bool {
-			out = append(out, memberOf(i, leaf))
-			return true
-		})
-	})
-	return out
+func (g *Group) Members() (ms []Member) {
+	g.read(func(e *epoch) { ms = e.members() })
+	return ms
 }
 
 // MemberCount returns the number of members.
@@ -74,11 +67,7 @@ func (g *Group) MemberCount() (n int) {
 
 // Member returns the member at a leaf index.
 func (g *Group) Member(leaf uint32) (m Member, ok bool) {
-	g.read(func(e *epoch) {
-		if l := e.tree.Leaf(treemath.LeafIndex(leaf)); l != nil {
-			m, ok = memberOf(treemath.LeafIndex(leaf), l), true
-		}
-	})
+	g.read(func(e *epoch) { m, ok = e.member(leaf) })
 	return m, ok
 }
 

@@ -388,14 +388,7 @@ func treeCredentials(tree *ratchettree.Tree) []proposal.CredentialCheck {
 }
 
 // Members returns the members of the group, this client among them.
-func (sw *StagedWelcome) Members() []Member {
-	var out []Member
-	sw.e.tree.Members(func(i treemath.LeafIndex, leaf *proto.LeafNode) bool {
-		out = append(out, memberOf(i, leaf))
-		return true
-	})
-	return out
-}
+func (sw *StagedWelcome) Members() []Member { return sw.e.members() }
 
 // EpochAuthenticator returns the authenticator of the epoch, RFC 9420 §8.7: nil
 // after Join or Discard.

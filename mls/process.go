@@ -319,7 +319,7 @@ func (g *Group) processHandshake(ctx context.Context, msg []byte, ac *proto.Auth
 		return nil, ErrEpochChanged
 	}
 	if ac.WireFormat == proto.WireFormatPublicMessage {
-		if err := g.verifyPublic(base, ac); err != nil {
+		if err := verifyPublic(base.publicState, ac); err != nil {
 			return nil, err
 		}
 	}
@@ -331,8 +331,8 @@ func (g *Group) processHandshake(ctx context.Context, msg []byte, ac *proto.Auth
 
 // verifyPublic checks the signature of a PublicMessage under the key that its
 // sender type names, V075. An external committer's is known from the path only,
-// so stageReceived checks it.
-func (g *Group) verifyPublic(base *epoch, ac *proto.AuthenticatedContent) error {
+// so that is checked with the commit.
+func verifyPublic(base *publicState, ac *proto.AuthenticatedContent) error {
 	var key []byte
 	switch s := ac.Content.Sender; s.Type {
 	case proto.SenderTypeMember:
@@ -355,7 +355,7 @@ func (g *Group) verifyPublic(base *epoch, ac *proto.AuthenticatedContent) error 
 	case proto.SenderTypeNewMemberCommit:
 		return nil
 	}
-	return verifySender(base.publicState, ac, key)
+	return verifySender(base, ac, key)
 }
 
 func (g *Group) processProposal(ctx context.Context, base *epoch, ac *proto.AuthenticatedContent, consume func()) (Processed, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/hardmls/hardmls/internal/secret"
 	"github.com/hardmls/hardmls/internal/secrettree"
 	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/provider"
 )
 
 // change is what a commit does to the public state, RFC 9420 §12.4.2: everything
@@ -309,8 +310,27 @@ func (g *Group) initSecret(ctx context.Context, base *epoch, c *change) (*secret
 }
 
 // hash is the suite's hash of b.
-func (g *Group) hash(b []byte) []byte {
-	out := make([]byte, g.suite.Params().Nh)
-	g.suite.Hash(out, b)
+func hash(s provider.Suite, b []byte) []byte {
+	out := make([]byte, s.Params().Nh)
+	s.Hash(out, b)
 	return out
+}
+
+func (g *Group) hash(b []byte) []byte { return hash(g.suite, b) }
+
+// members returns the members in the order of their leaves.
+func (s *publicState) members() []Member {
+	var out []Member
+	for i, leaf := range s.tree.Members {
+		out = append(out, memberOf(i, leaf))
+	}
+	return out
+}
+
+// member returns the member at a leaf index.
+func (s *publicState) member(i uint32) (m Member, ok bool) {
+	if leaf := s.tree.Leaf(treemath.LeafIndex(i)); leaf != nil {
+		return memberOf(treemath.LeafIndex(i), leaf), true
+	}
+	return m, false
 }
