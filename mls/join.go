@@ -304,7 +304,7 @@ func verifyGroupInfo(ctx context.Context, s provider.Suite, cfg *config, gi *pro
 	if !ok {
 		return nil, ErrNoRatchetTree
 	}
-	tree, err := ratchettree.Decode(s, encoded, 2*cfg.MaxMembers-1) // n leaves have 2n-1 nodes
+	tree, err := ratchettree.Decode(s, encoded, 2*min(cfg.MaxMembers, treemath.MaxLeaves)-1) // n leaves have 2n-1 nodes
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func TestMaxMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for limit, want := range map[int]bool{1: false, 2: true} {
+	for limit, want := range map[int]bool{1: false, 2: true, -1: true} {
 		carol := newClient(t, "carol", mls.Config{MaxMembers: limit})
 		_, err := mls.JoinExternal(t.Context(), carol.p, gi, carol.signer, carol.cred, carol.cfg, mls.ExternalOptions{})
 		if ok := err == nil; ok != want || !ok && !errors.Is(err, mls.ErrLimit) {

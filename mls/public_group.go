@@ -400,11 +400,7 @@ func (s *publicState) decode(c provider.Crypto, tree []byte) (err error) {
 	if s.suite, err = bindSuite(c, s.context.CipherSuite); err != nil {
 		return err
 	}
-	nodes, err := proto.DecodeRatchetTree(tree)
-	if err != nil {
-		return &RecordError{"public group", err}
-	}
-	if s.tree, err = ratchettree.FromNodes(s.suite, nodes); err != nil {
+	if s.tree, err = ratchettree.Decode(s.suite, tree, len(tree)); err != nil {
 		return &RecordError{"public group", err}
 	}
 	if string(s.tree.TreeHash()) != string(s.context.TreeHash) {
