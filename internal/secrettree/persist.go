@@ -50,10 +50,18 @@ func (t *Tree) BeginWrite(yield func(r Record) bool) {
 	}
 	var buf []byte
 	defer func() { secret.Wipe(buf[:cap(buf)]) }()
+	room := func(n int) {
+		if n > cap(buf) {
+			secret.Wipe(buf)
+			buf = make([]byte, 0, n)
+		}
+		buf = buf[:0]
+	}
 	for _, x := range t.writingNodes {
 		r := Record{Kind: NodeRecord, Node: x}
 		if s, ok := t.nodes[x]; ok {
-			buf = append(append(buf[:0], recordVersion), s.Bytes()...)
+			room(1 + s.Len())
+			buf = append(append(buf, recordVersion), s.Bytes()...)
 			r.Value = buf
 		}
 		if !yield(r) {
@@ -61,7 +69,8 @@ func (t *Tree) BeginWrite(yield func(r Record) bool) {
 		}
 	}
 	for _, id := range t.writingRatchets {
-		buf = t.appendRatchet(buf[:0], t.ratchets[id])
+		room(t.ratchetLen(t.ratchets[id]))
+		buf = t.appendRatchet(buf, t.ratchets[id])
 		if !yield(Record{Kind: RatchetRecord, Leaf: id.leaf, Type: id.typ, Value: buf}) {
 			return
 		}
@@ -82,6 +91,11 @@ func (t *Tree) EndWrite(written bool) {
 	t.writingNodes, t.writingRatchets = t.writingNodes[:0], t.writingRatchets[:0]
 }
 
+// ratchetLen is how much appendRatchet appends.
+func (t *Tree) ratchetLen(r *ratchet) int {
+	return 1 + 4 + t.params.Nh + len(r.kept)*(4+t.params.Nk+t.params.Nn)
+}
+
 // appendRatchet encodes a ratchet: version, head, secret, and for each kept
 // generation its number, key and nonce.
 func (t *Tree) appendRatchet(b []byte, r *ratchet) []byte {
@@ -97,7 +111,8 @@ func (t *Tree) appendRatchet(b []byte, r *ratchet) []byte {
 }
 
 // AppendAhead appends the value of a ratchet's record as it will be n generations
-// on, so that it can be stored before those are used. The tree stays as it is.
+// on, so that it can be stored before those are used. The tree stays as it is. If
+// dst has no room, the whole of it is copied once.
 func (t *Tree) AppendAhead(dst []byte, leaf treemath.LeafIndex, typ Type, n uint32) ([]byte, error) {
 	if err := t.checkLeaf(leaf); err != nil {
 		return dst, err
@@ -120,7 +135,7 @@ func (t *Tree) AppendAhead(dst []byte, leaf treemath.LeafIndex, typ Type, n uint
 		s.next(&t.label, nil, nil, ahead.secret[:t.params.Nh], ahead.head)
 		ahead.head++
 	}
-	return t.appendRatchet(dst, ahead), nil
+	return t.appendRatchet(slices.Grow(dst, t.ratchetLen(ahead)), ahead), nil
 }
 
 // Restore builds a tree from its records. They may be damaged: what does not fit
@@ -174,6 +189,7 @@ func (t *Tree) decodeRatchet(r *wire.Reader) (*ratchet, error) {
 			r.Fail(errors.New("secrettree: kept generations out of order"))
 		}
 		next = uint64(k.generation) + 1
+		x.reserve(1)
 		x.kept = append(x.kept, k)
 	}
 	if err := r.Done(); err != nil {

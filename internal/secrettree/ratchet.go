@@ -49,6 +49,17 @@ func (r *ratchet) remove(i int) {
 	r.kept = r.kept[:last]
 }
 
+// reserve makes room for n more kept keys. A list that moves leaves no key behind.
+func (r *ratchet) reserve(n int) {
+	if n <= cap(r.kept)-len(r.kept) {
+		return
+	}
+	moved := make([]messageKey, len(r.kept), max(len(r.kept)+n, 2*cap(r.kept)))
+	copy(moved, r.kept)
+	clear(r.kept)
+	r.kept = moved
+}
+
 // inWindow reports whether the key of a skipped generation is kept when newest
 // was received.
 func (t *Tree) inWindow(generation, newest uint32) bool {
@@ -273,6 +284,7 @@ func (t *Tree) Consume(op *Op) error {
 	}
 	if r.head == op.from && !t.pinnedBelow(op) {
 		r.secret = op.secret
+		r.reserve(len(op.skipped))
 		for i := range op.skipped {
 			if t.inWindow(op.skipped[i].generation, g) {
 				r.kept = append(r.kept, op.skipped[i])
@@ -307,6 +319,7 @@ func (t *Tree) advance(id ratchetID, r *ratchet, g uint32) {
 			s.next(&t.label, nil, nil, sec, i)
 			continue
 		}
+		r.reserve(1)
 		r.kept = append(r.kept, messageKey{generation: i})
 		k := &r.kept[len(r.kept)-1]
 		s.next(&t.label, k.key[:t.params.Nk], k.nonce[:t.params.Nn], sec, i)
@@ -333,6 +346,7 @@ func (t *Tree) Return(op *Op) {
 	for at < len(r.kept) && r.kept[at].generation < op.generation {
 		at++
 	}
+	r.reserve(1)
 	r.kept = append(r.kept, messageKey{})
 	copy(r.kept[at+1:], r.kept[at:])
 	r.kept[at] = op.key

@@ -176,7 +176,7 @@ func typeLabel(typ Type) string {
 }
 
 // open returns a ratchet, deriving the path to its leaf if need be. Each node on
-// the way is erased once both its children exist.
+// the way is erased once both its children exist, RFC 9420 §9.2.
 func (t *Tree) open(id ratchetID) (*ratchet, error) {
 	if r := t.ratchets[id]; r != nil {
 		return r, nil
@@ -196,6 +196,7 @@ func (t *Tree) open(id ratchetID) (*ratchet, error) {
 		t.label.ExpandWithLabel(t.suite, far.Bytes(), sec.Bytes(), labels.LabelTree, side)
 		t.setNode(other, far)
 		t.dropNode(x)
+		sec.Erase() // below the first node the tree never knew it
 		x, sec = next, near
 	}
 	for _, typ := range []Type{Handshake, Application} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/provider"
 )
 
 // take opens one generation.
@@ -297,6 +298,93 @@ func TestWriteCost(t *testing.T) {
 	}
 	if n := count(); n != 0 {
 		t.Errorf("%d records though nothing changed", n)
+	}
+}
+
+// outputs is a suite that remembers where derived secrets were written.
+type outputs struct {
+	provider.Suite
+	written [][]byte
+}
+
+func (s *outputs) Expand(out, prk, info []byte) {
+	s.Suite.Expand(out, prk, info)
+	s.written = append(s.written, out)
+}
+
+// TestDerivationLeavesNothing opens leaves one after the other: of all secrets that
+// were derived only those are in memory that the tree still needs.
+func TestDerivationLeavesNothing(t *testing.T) {
+	s := &outputs{Suite: softSuite(t)}
+	tree := New(s, testSecret(4), 32, testLimits)
+	for _, leaf := range []treemath.LeafIndex{5, 4, 31, 5} {
+		if _, err := tree.open(ratchetID{leaf, Handshake}); err != nil {
+			t.Fatal(err)
+		}
+		needed := make(map[*byte]bool)
+		for _, sec := range tree.nodes {
+			needed[&sec.Bytes()[0]] = true
+		}
+		for _, r := range tree.ratchets {
+			needed[&r.secret[0]] = true
+		}
+		for _, out := range s.written {
+			if !needed[&out[0]] && !bytes.Equal(out, make([]byte, len(out))) {
+				t.Errorf("leaf %d: a secret of a node above it is in memory", leaf)
+			}
+		}
+	}
+}
+
+// TestKeptKeysMove lets the list of kept keys outgrow its array, each way it can.
+func TestKeptKeysMove(t *testing.T) {
+	var other Op
+	for name, grow := range map[string]func(*Tree, *Op) error{
+		"Consume": func(tree *Tree, op *Op) error { return take(tree, op, 0, Application, 40) },
+		"advance": func(tree *Tree, op *Op) error { // the head moves between Peek and Consume
+			if err := tree.Peek(op, 0, Application, 40); err != nil {
+				return err
+			}
+			op.Derive()
+			if err := take(tree, &other, 0, Application, 12); err != nil {
+				return err
+			}
+			return tree.Consume(op)
+		},
+		"Return": func(tree *Tree, op *Op) error {
+			if err := take(tree, op, 0, Application, 10); err != nil {
+				return err
+			}
+			tree.Return(op)
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree := New(softSuite(t), testSecret(4), 1, Limits{OutOfOrder: 100, Forward: 100})
+			var op Op
+			if err := take(tree, &op, 0, Application, 9); err != nil {
+				t.Fatal(err)
+			}
+			r := tree.ratchets[ratchetID{0, Application}]
+			r.kept = slices.Clip(r.kept)
+			old := r.kept
+			if err := grow(tree, &op); err != nil {
+				t.Fatal(err)
+			}
+			if len(r.kept) <= len(old) {
+				t.Fatalf("%d keys kept, before %d", len(r.kept), len(old))
+			}
+			for i := range old {
+				if old[i] != (messageKey{}) {
+					t.Fatalf("the key of generation %d is where the list was", old[i].generation)
+				}
+			}
+			for g := range uint32(9) {
+				if err := take(tree, &op, 0, Application, g); err != nil {
+					t.Errorf("generation %d: %v", g, err)
+				}
+			}
+		})
 	}
 }
 
