@@ -113,7 +113,8 @@ func (g *Group) entries(env *proposal.Env, base *epoch, stored []storedProposal,
 				return nil, err
 			}
 		}
-		all = append(all, proposal.Entry{Proposal: w, Sender: sender})
+		// A KeyPackage is verified when it is made or parsed.
+		all = append(all, proposal.Entry{Proposal: w, Sender: sender, Verified: w.Type == proto.ProposalTypeAdd})
 	}
 	return env.Select(all, sender), nil
 }

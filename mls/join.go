@@ -344,17 +344,27 @@ func verifyGroupInfo(ctx context.Context, s provider.Suite, cfg *config, gi *pro
 
 // verifyTree checks the integrity of a tree that came from outside, RFC 9420
 // §12.4.3.1: keys, parent hashes, leaves.
+//
+// The signatures, which are nearly all of the work, are verified meanwhile, so that
+// no core waits for the rest; what else is wrong is reported first.
 func verifyTree(s provider.Suite, cfg *config, tree *ratchettree.Tree, context *proto.GroupContext) error {
+	signatures := make(chan error, 1)
+	go func() { signatures <- tree.VerifyLeafSignatures(context.GroupID) }()
+	err := verifyTreeContent(s, cfg, tree, context)
+	if unsigned := <-signatures; err == nil {
+		err = unsigned
+	}
+	return err
+}
+
+func verifyTreeContent(s provider.Suite, cfg *config, tree *ratchettree.Tree, context *proto.GroupContext) error {
 	if err := tree.VerifyUniqueKeys(); err != nil {
 		return err
 	}
 	if err := tree.VerifyParentHashes(); err != nil {
 		return err
 	}
-	if err := proposal.ValidateTreeLeaves(s, tree, context, cfg.policy(s)); err != nil {
-		return err
-	}
-	return tree.VerifyLeafSignatures(context.GroupID)
+	return proposal.ValidateTreeLeaves(s, tree, context, cfg.policy(s))
 }
 
 // maxEpoch is the last epoch in which a group can be joined: no group counts that

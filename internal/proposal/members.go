@@ -109,12 +109,15 @@ func (l *list) checkCredentialTypes() error {
 		return nil
 	}
 	var used typesInUse
-	l.after(func(leaf treemath.LeafIndex, n *proto.LeafNode, position int) bool {
-		if position < 0 || succeeds(n, l.Tree.Leaf(leaf)) {
-			used.add(n.Credential.Type)
+	for leaf, t := range l.Tree.CredentialTypes {
+		if _, removed := l.removes[leaf]; removed {
+			continue
 		}
-		return true
-	})
+		// An Update that succeeds its leaf has the same type.
+		if u, updated := l.updates[leaf]; !updated || succeeds(l.entries[u].Proposal.Update, l.Tree.Leaf(leaf)) {
+			used.add(t)
+		}
+	}
 	old := len(used.list)
 	bring := map[proto.CredentialType]int{}
 	for _, n := range fresh {

@@ -10,6 +10,10 @@ type Entry struct {
 	Proposal *proto.Proposal
 	Sender   proto.Sender
 	Ref      []byte // its ProposalRef; nil if the commit holds it by value
+
+	// Verified says that the signatures of an Add's key package were verified
+	// when this client parsed it, so that they need not be once more.
+	Verified bool
 }
 
 // byValue reports whether the commit itself holds the proposal.

@@ -137,6 +137,9 @@ const (
 // A dropped proposal may let in another that it stood in the way of. If that
 // goes on for long, somebody is at play, and the types concerned go altogether.
 func (e *Env) Select(entries []Entry, committer proto.Sender) []Entry {
+	if !slices.ContainsFunc(entries, func(en Entry) bool { return !en.byValue() }) {
+		return entries // thousands of Adds, perhaps: nothing to choose from
+	}
 	left := entries
 	for round := range maxSelections {
 		kept := Select(left, committer)

@@ -21,27 +21,27 @@ func ValidateTreeLeaves(s provider.Suite, tree *ratchettree.Tree, context *proto
 		return err
 	}
 	var (
-		rules  = leafRules{suite: s, policy: policy, demands: d}
-		used   typesInUse
-		index  []treemath.LeafIndex
-		leaves []*proto.LeafNode
+		rules   = leafRules{suite: s, policy: policy, demands: d}
+		used    typesInUse
+		members = make([]treemath.LeafIndex, 0, tree.MemberCount())
 	)
-	tree.Members(func(i treemath.LeafIndex, n *proto.LeafNode) bool {
-		used.add(n.Credential.Type)
-		index = append(index, i)
-		leaves = append(leaves, n)
-		return true
-	})
-	i, err := checkEach(s, len(leaves), func(i int, jobs []provider.VerifyJob) ([]provider.VerifyJob, error) {
-		return jobs, rules.check(leaves[i], LeafInTree)
-	})
-	if err != nil {
-		return check.AtLeaf(err, uint32(index[i]))
+	for i, t := range tree.CredentialTypes {
+		used.add(t)
+		members = append(members, i)
 	}
-	for i, n := range leaves {
-		if t, ok := containsAll(n.Capabilities.Credentials, used.list); !ok {
-			return check.AtLeaf(unsupportedCredential(t), uint32(index[i]))
-		}
+	i, err := checkEach(s, len(members), func(i int, jobs []provider.VerifyJob) ([]provider.VerifyJob, error) {
+		return jobs, rules.check(tree.Leaf(members[i]), LeafInTree)
+	})
+	if err == nil && len(used.list) > 1 { // each leaf supports its own: V025
+		i, err = checkEach(s, len(members), func(i int, jobs []provider.VerifyJob) ([]provider.VerifyJob, error) {
+			if t, ok := containsAll(tree.Leaf(members[i]).Capabilities.Credentials, used.list); !ok {
+				return jobs, unsupportedCredential(t)
+			}
+			return jobs, nil
+		})
+	}
+	if err != nil {
+		return check.AtLeaf(err, uint32(members[i]))
 	}
 	return nil
 }

@@ -221,7 +221,12 @@ func (l *list) setExtensions() error {
 // checkProposals checks every proposal by itself, V130, over all cores.
 func (l *list) checkProposals() error {
 	i, err := checkEach(l.Suite, len(l.entries), func(i int, jobs []provider.VerifyJob) ([]provider.VerifyJob, error) {
-		return l.checkProposal(l.rules, &l.entries[i], jobs)
+		en := &l.entries[i]
+		all, err := l.checkProposal(l.rules, en, jobs)
+		if en.Verified {
+			all = jobs
+		}
+		return all, err
 	})
 	return check.AtProposal(err, i)
 }

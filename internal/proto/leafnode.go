@@ -58,6 +58,30 @@ func (l *LeafNode) Decode(r *wire.Reader) {
 // DecodeLeafNode decodes a leaf node.
 func DecodeLeafNode(b []byte) (*LeafNode, error) { return decodeAll(b, (*LeafNode).Decode) }
 
+// LeafCredentialType returns the type of the credential of an encoded leaf.
+func LeafCredentialType(enc []byte) CredentialType {
+	r := wire.NewReader(enc)
+	r.Opaque()
+	r.Opaque()
+	return CredentialType(r.Uint16())
+}
+
+// LeafParentHash returns the parent hash of an encoded leaf, false if it has none.
+func LeafParentHash(enc []byte) ([]byte, bool) {
+	r := wire.NewReader(enc)
+	r.Opaque()
+	r.Opaque()
+	r.Uint16()
+	for range 1 + 5 { // credential, capabilities: a vector each
+		r.Opaque()
+	}
+	if LeafNodeSource(r.Uint8()) != LeafNodeSourceCommit {
+		return nil, false
+	}
+	hash := r.Opaque()
+	return hash, r.Err() == nil
+}
+
 // AppendTBS appends LeafNodeTBS, RFC 9420 §7.2. groupID and leaf count for leaves
 // of an update or a commit only.
 func (l *LeafNode) AppendTBS(b []byte, groupID []byte, leaf treemath.LeafIndex) []byte {

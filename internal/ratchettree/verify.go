@@ -6,11 +6,13 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/labels"
 	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/treemath"
+	"github.com/hardmls/hardmls/internal/wire"
 	"github.com/hardmls/hardmls/provider"
 )
 
@@ -169,8 +171,7 @@ func (t *Tree) storedParentHash(x treemath.NodeIndex) ([]byte, bool) {
 	if !x.IsLeaf() {
 		return t.Parent(x).ParentHash, true
 	}
-	leaf := t.Leaf(x.Leaf())
-	return leaf.ParentHash, leaf.Source == proto.LeafNodeSourceCommit
+	return proto.LeafParentHash(t.encoded(x))
 }
 
 // VerifyLeafSignatures verifies the signature of every leaf once, over all cores,
@@ -181,48 +182,67 @@ func (t *Tree) VerifyLeafSignatures(groupID []byte) error {
 		members = append(members, i)
 		return true
 	})
-	workers := max(1, min(runtime.GOMAXPROCS(0), len(members)/8))
-	errs := make([]error, workers)
-	var wg sync.WaitGroup
-	for w := range workers {
-		part := members[w*len(members)/workers : (w+1)*len(members)/workers]
-		wg.Go(func() { errs[w] = t.verifyLeaves(part, groupID) })
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
+	var next atomic.Int64
+	var failed atomic.Bool
+	work := func() {
+		v := leafVerifier{t: t, groupID: groupID, jobs: make([]provider.VerifyJob, 0, verifyBatch)}
+		for !failed.Load() {
+			lo := int(next.Add(verifyBatch)) - verifyBatch
+			if lo >= len(members) {
+				return
+			}
+			if v.verify(members[lo:min(lo+verifyBatch, len(members))]) != nil {
+				failed.Store(true)
+			}
 		}
+	}
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (len(members)-1)/verifyBatch) { // besides this one
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	if failed.Load() {
+		return check.ErrAuth
 	}
 	return nil
 }
 
-// verifyBatch is how many leaves are verified in one call of a BatchVerifier.
-const verifyBatch = 64
+// verifyBatch is how many leaves are verified in one call of a BatchVerifier, and
+// by one core before another may take the next.
+const verifyBatch = 32
 
-func (t *Tree) verifyLeaves(members []treemath.LeafIndex, groupID []byte) error {
-	batch := t.suite.Upgrades().Verify
-	if batch == nil {
-		for _, i := range members {
-			leaf := t.Leaf(i)
-			if labels.VerifyWithLabel(t.suite, leaf.SignatureKey, labels.LabelLeafNodeTBS, leaf.AppendTBS(nil, groupID, i), leaf.Signature) != nil {
-				return check.ErrAuth
-			}
-		}
-		return nil
+// leafVerifier verifies leaves in the memory of those before.
+type leafVerifier struct {
+	t       *Tree
+	groupID []byte
+	leaf    proto.LeafNode
+	tbs     []byte
+	jobs    []provider.VerifyJob
+}
+
+func (v *leafVerifier) verify(members []treemath.LeafIndex) error {
+	v.jobs = v.jobs[:0]
+	for _, i := range members {
+		r := wire.NewReader(v.t.encoded(i.Node()))
+		v.leaf.Decode(&r)
+		v.tbs = v.leaf.AppendTBS(v.tbs[:0], v.groupID, i)
+		v.jobs = v.jobs[:len(v.jobs)+1] // there is room for a batch
+		j := &v.jobs[len(v.jobs)-1]
+		*j = provider.VerifyJob{Pub: v.leaf.SignatureKey, Sig: v.leaf.Signature,
+			Msg: labels.AppendSignContent(j.Msg[:0], labels.LabelLeafNodeTBS, v.tbs)}
 	}
-	for part := range slices.Chunk(members, verifyBatch) {
-		jobs := make([]provider.VerifyJob, len(part))
-		for k, i := range part {
-			leaf := t.Leaf(i)
-			jobs[k] = provider.VerifyJob{Pub: leaf.SignatureKey, Sig: leaf.Signature,
-				Msg: labels.AppendSignContent(nil, labels.LabelLeafNodeTBS, leaf.AppendTBS(nil, groupID, i))}
+	if batch := v.t.suite.Upgrades().Verify; batch != nil {
+		batch.VerifyMany(v.jobs)
+	} else {
+		for i := range v.jobs {
+			j := &v.jobs[i]
+			j.Err = v.t.suite.Verify(j.Pub, j.Msg, j.Sig)
 		}
-		batch.VerifyMany(jobs)
-		for _, j := range jobs {
-			if j.Err != nil {
-				return check.ErrAuth
-			}
+	}
+	for i := range v.jobs {
+		if v.jobs[i].Err != nil {
+			return check.ErrAuth
 		}
 	}
 	return nil
