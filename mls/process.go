@@ -195,7 +195,7 @@ func (g *Group) beginPublic(in *Incoming) error {
 		return check.Errorf(check.V071, "handshake message of epoch %d, now is %d", c.Epoch, g.head.epoch)
 	}
 	if in.ac, err = framing.OpenPublic(g.cur.messages.frames, m.PublicMessage); err != nil {
-		return err
+		return forked(err)
 	}
 	return nil
 }

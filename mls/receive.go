@@ -94,6 +94,7 @@ func (g *Group) peek(r *receiving) (*messages, error) {
 	g.mu.Unlock()
 
 	leaf, generation, err := r.opener.SenderData(m.frames)
+	err = forked(err)
 
 	g.mu.Lock()
 	defer g.mu.Unlock()
