@@ -44,6 +44,7 @@ var publicCompares = map[string]string{
 	"mls.sameExtensions":                           "extensions of group contexts",
 	"mls.Group.ClearProposal":                      "references of proposals are hashes of messages",
 	"mls.Group.beginPublic":                        "group ids stand in the clear in every message",
+	"mls.Group.compareGroupInfo":                   "group contexts and ids stand in GroupInfos",
 	"mls.Group.epochFor":                           "group ids stand in the clear in every message",
 	"mls.Group.isOwnPending":                       "a message as it is sent",
 	"mls.Group.merged":                             "hashes of messages",
