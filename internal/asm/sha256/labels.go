@@ -55,27 +55,18 @@ func (r *Ratchet) Step(key, nonce, secret []byte, generation uint32) {
 	if len(secret) != Size || key != nil && (len(key) != r.nk || len(nonce) != nonceSize) {
 		panic("sha256: step of a ratchet with a wrong length")
 	}
-	next := (*[Size]byte)(secret)
+	head := (*[Size]byte)(secret)
 	if key == nil {
 		b := r.blocks[2]
 		binary.BigEndian.PutUint32(b[r.at[2]:], generation)
-		advance(r.kernel, next, &b)
+		next(r.kernel, head, &b)
 		return
 	}
 	b := r.blocks
 	binary.BigEndian.PutUint32(b[0][r.at[0]:], generation)
 	binary.BigEndian.PutUint32(b[1][r.at[1]:], generation)
 	binary.BigEndian.PutUint32(b[2][r.at[2]:], generation)
-	step(r.kernel, key, (*[nonceSize]byte)(nonce), next, &b)
-}
-
-// advance replaces secret by the tag of one block under it.
-func advance(kernel Kernel, secret *[Size]byte, b *block) {
-	var k Key
-	k.Set(kernel, secret[:])
-	blocks(kernel, &k.inner, b[:])
-	finish(&k, &k.inner, secret)
-	k.Wipe()
+	step(r.kernel, key, (*[nonceSize]byte)(nonce), head, &b)
 }
 
 // SenderData derives the keys that hide senders, RFC 9420 §6.3.2, for one length of

@@ -2,10 +2,15 @@
 
 package sha256
 
+const hasSHANI = true
+
 // The kernels keep a state as F, E, B, A, H, G, D, C.
 
 //go:noescape
 func stepSHANI(key *byte, long uint64, nonce *byte, secret *[Size]byte, b *[3]block)
+
+//go:noescape
+func nextSHANI(secret *[Size]byte, b *block)
 
 //go:noescape
 func keySHANI(k *Key, b *block)
@@ -89,5 +94,15 @@ func step(kernel Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte,
 		stepSHANI(&key[0], uint64(len(key)-16), &nonce[0], secret, b)
 	default:
 		stepGeneric(key, nonce, secret, b)
+	}
+}
+
+func next(kernel Kernel, secret *[Size]byte, b *block) {
+	switch kernel {
+	case SHANI:
+		raceWrite(secret[:])
+		nextSHANI(secret, b)
+	default:
+		nextGeneric(secret, b)
 	}
 }

@@ -366,6 +366,42 @@ short:
 	MOVOU X0, 80(SP)
 	RET
 
+// func nextSHANI(secret *[32]byte, b *[64]byte)
+//
+// The step of a ratchet for the secret alone, with a frame as in stepSHANI.
+TEXT ·nextSHANI(SB), NOSPLIT, $64-16
+	MOVQ   secret+0(FP), BX
+	MOVQ   b+8(FP), DX
+	CONSTANTS
+	MOVOU  0(BX), X3
+	PSHUFB X14, X3
+	MOVOU  16(BX), X4
+	PSHUFB X14, X4
+	PXOR   X5, X5
+	PXOR   X6, X6
+	PADS
+	KEEP(X1, X2, 0, SP)
+	KEEP(X7, X8, 32, SP)
+	BLOCK(0, DX, X3, X4, X5, X6)
+	SINGLE
+	ADD(0, SP, X1, X2, X13)
+	DIGEST(X1, X2, X3, X4)
+	TAIL(X5, X6)
+	FROM(32, SP, X1, X2)
+	SINGLE
+	ADD(32, SP, X1, X2, X13)
+	DIGEST(X1, X2, X3, X4)
+	PSHUFB X14, X3
+	MOVOU  X3, 0(BX)
+	PSHUFB X14, X4
+	MOVOU  X4, 16(BX)
+	FORGET
+	MOVOU  X0, 0(SP)
+	MOVOU  X0, 16(SP)
+	MOVOU  X0, 32(SP)
+	MOVOU  X0, 48(SP)
+	RET
+
 // func keySHANI(k *Key, b *[64]byte)
 TEXT ·keySHANI(SB), NOSPLIT, $0-16
 	MOVQ k+0(FP), DI

@@ -103,12 +103,25 @@ func pairGeneric(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) {
 // stepGeneric derives key, nonce and the next secret from the three blocks.
 func stepGeneric(key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
 	var k Key
-	var padded block
-	copy(padded[:], secret[:])
-	prepareGeneric(&k, &padded)
+	keyGeneric(&k, secret)
 	pairGeneric(&k, (*[2]block)(b[:2]), key, nonce)
 	blocksGeneric(&k.inner, b[2][:])
 	finishGeneric(&k, &k.inner, secret)
-	clear(padded[:])
 	k.Wipe()
+}
+
+// nextGeneric replaces secret by the tag of one block under it.
+func nextGeneric(secret *[Size]byte, b *block) {
+	var k Key
+	keyGeneric(&k, secret)
+	blocksGeneric(&k.inner, b[:])
+	finishGeneric(&k, &k.inner, secret)
+	k.Wipe()
+}
+
+func keyGeneric(k *Key, secret *[Size]byte) {
+	var padded block
+	copy(padded[:], secret[:])
+	prepareGeneric(k, &padded)
+	clear(padded[:])
 }

@@ -2,6 +2,8 @@
 
 package sha256
 
+const hasSHANI = false
+
 func initial(Kernel) state { return iv }
 
 func blocks(_ Kernel, s *state, p []byte) { blocksGeneric(s, p) }
@@ -17,3 +19,5 @@ func pair(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) { pairGeneric
 func step(_ Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
 	stepGeneric(key, nonce, secret, b)
 }
+
+func next(_ Kernel, secret *[Size]byte, b *block) { nextGeneric(secret, b) }

@@ -1,5 +1,0 @@
-//go:build !amd64 || purego
-
-package sha256
-
-func kernels() []Kernel { return []Kernel{Generic} }
