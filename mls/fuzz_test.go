@@ -3,6 +3,7 @@ package mls_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -35,10 +36,19 @@ func seededTrio(t testing.TB, cfg mls.Config) (alice, bob, carol *client) {
 
 func seeded(t testing.TB, name string, cfg mls.Config) *client {
 	t.Helper()
+	return seededOn(t, name, cfg, func(r io.Reader) (provider.Crypto, error) { return soft.New(soft.Options{Rand: r}), nil })
+}
+
+// seededOn is seeded on a backend.
+func seededOn(t testing.TB, name string, cfg mls.Config, open func(io.Reader) (provider.Crypto, error)) *client {
+	t.Helper()
 	cfg.Now = func() time.Time { return time.Unix(1_700_000_000, 0) }
 	c := newClient(t, name, cfg)
-	crypto := soft.New(soft.Options{Rand: providertest.NewRand(uint64(name[0]) + uint64(cfg.WireFormat)<<8)})
-	suite, err := crypto.Suite(provider.X25519_AES128GCM_SHA256_Ed25519)
+	crypto, err := open(providertest.NewRand(uint64(name[0]) + uint64(cfg.WireFormat)<<8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite, err := crypto.Suite(c.cfg.CipherSuite)
 	if err != nil {
 		t.Fatal(err)
 	}

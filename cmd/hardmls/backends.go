@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/cpu"
 
+	"github.com/hardmls/hardmls/internal/asm/cpu"
 	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/provider/auto"
 	"github.com/hardmls/hardmls/provider/soft"
@@ -21,7 +21,9 @@ func backendsCommand(t *terminal) *cobra.Command {
 		Use:   "backends",
 		Short: "Show what was chosen for each primitive, why, and how fast it is here",
 		Long: `Shows the machine, what each primitive is done with and why, whether its known
-answer came out right, and how fast it is. HARDMLS_PROVIDER restricts the choice.`,
+answer came out right, and how fast it is. HARDMLS_PROVIDER restricts the choice of
+backends (HARDMLS_PROVIDER=soft), HARDMLS_CPU takes features away from their kernels
+(HARDMLS_CPU=-vaes,-avx512).`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runBackends(cmd.Context(), t) },
 	}
@@ -32,7 +34,7 @@ type backendsResult struct {
 	OS       string      `json:"os"`
 	Arch     string      `json:"arch"`
 	CPUs     int         `json:"cpus"`
-	Features []string    `json:"cpu_features"` // those that cryptography may use
+	Features []string    `json:"cpu_features"` // those that a kernel may use: HARDMLS_CPU takes some away
 	Go       string      `json:"go"`
 	Backend  string      `json:"backend"`
 	Choices  []choiceRow `json:"choices"`
@@ -95,26 +97,11 @@ func runBackends(ctx context.Context, t *terminal) error {
 	return err
 }
 
-// cpuFeatures names the instruction sets of this CPU that cryptography may use.
+// cpuFeatures names the instruction sets that kernels may use. What HARDMLS_CPU says
+// was read before: it has no error here.
 func cpuFeatures() []string {
-	var out []string
-	for _, f := range []struct {
-		name string
-		has  bool
-	}{
-		{"AES-NI", cpu.X86.HasAES}, {"PCLMULQDQ", cpu.X86.HasPCLMULQDQ}, {"AVX2", cpu.X86.HasAVX2}, {"BMI2", cpu.X86.HasBMI2},
-		{"AVX512F", cpu.X86.HasAVX512F}, {"AVX512VBMI", cpu.X86.HasAVX512VBMI}, {"AVX512IFMA", cpu.X86.HasAVX512IFMA},
-		{"VAES", cpu.X86.HasAVX512VAES}, {"VPCLMULQDQ", cpu.X86.HasAVX512VPCLMULQDQ},
-		{"AES", cpu.ARM64.HasAES}, {"PMULL", cpu.ARM64.HasPMULL}, {"SHA2", cpu.ARM64.HasSHA2}, {"SHA3", cpu.ARM64.HasSHA3},
-	} {
-		if f.has {
-			out = append(out, f.name)
-		}
-	}
-	if out == nil {
-		out = []string{"none known"}
-	}
-	return out
+	f, _ := cpu.Usable()
+	return strings.Fields(f.String())
 }
 
 // measure fills in the speeds. It takes a few seconds.

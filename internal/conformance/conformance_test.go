@@ -2,20 +2,37 @@ package conformance_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/hardmls/hardmls/internal/conformance"
 	"github.com/hardmls/hardmls/provider"
+	"github.com/hardmls/hardmls/provider/asm"
 	"github.com/hardmls/hardmls/provider/soft"
 	"github.com/hardmls/hardmls/storage/mem"
 	"github.com/hardmls/hardmls/testvectors"
 )
 
-func backend() *conformance.Backend {
+// backend is provider/soft.
+func backend() *conformance.Backend { return backendOf(soft.New(soft.Options{})) }
+
+// backends are all that this machine can run, by name.
+func backends(t *testing.T) map[string]*conformance.Backend {
+	m := map[string]*conformance.Backend{"soft": backend()}
+	switch c, err := asm.New(asm.Options{}); {
+	case err == nil:
+		m["asm"] = backendOf(c)
+	case !errors.Is(err, asm.ErrNoKernel):
+		t.Error(err)
+	}
+	return m
+}
+
+func backendOf(c provider.Crypto) *conformance.Backend {
 	return &conformance.Backend{
-		Crypto:       soft.New(soft.Options{}),
+		Crypto:       c,
 		ImportSigner: soft.ImportSigner,
 		ImportKey:    soft.ImportKey,
 		DH:           soft.TestingOnlyDH,
@@ -23,8 +40,14 @@ func backend() *conformance.Backend {
 	}
 }
 
-// TestOfficialVectors runs every case of every official file.
+// TestOfficialVectors runs every case of every official file on every backend.
 func TestOfficialVectors(t *testing.T) {
+	for name, b := range backends(t) {
+		t.Run(name, func(t *testing.T) { officialVectors(t, b) })
+	}
+}
+
+func officialVectors(t *testing.T, b *conformance.Backend) {
 	for _, f := range conformance.Files() {
 		t.Run(f.Folder+"/"+f.Name, func(t *testing.T) {
 			t.Parallel()
@@ -39,7 +62,7 @@ func TestOfficialVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			res, err := f.Run(t.Context(), backend(), data, nil)
+			res, err := f.Run(t.Context(), b, data, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -31,15 +31,17 @@ func TestOwnVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			res, err := f.Run(t.Context(), backend(), data, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, fail := range res.Failures {
-				t.Errorf("case %s: %v", fail.Case, fail.Err)
-			}
-			if res.Cases == 0 || res.Passed != res.Cases {
-				t.Errorf("%d of %d cases passed", res.Passed, res.Cases)
+			for backend, b := range backends(t) {
+				res, err := f.Run(t.Context(), b, data, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, fail := range res.Failures {
+					t.Errorf("%s, case %s: %v", backend, fail.Case, fail.Err)
+				}
+				if res.Cases == 0 || res.Passed != res.Cases {
+					t.Errorf("%s: %d of %d cases passed", backend, res.Passed, res.Cases)
+				}
 			}
 		})
 	}

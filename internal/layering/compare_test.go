@@ -17,7 +17,8 @@ import (
 // bytes there does it with subtle.ConstantTimeCompare, or stands below.
 var secretive = []string{
 	"internal/secret", "internal/labels", "internal/proto", "internal/schedule", "internal/secrettree",
-	"internal/ratchettree", "internal/framing", "internal/proposal", "mls/...", "provider", "provider/soft", "provider/auto", "provider/pkcs11",
+	"internal/ratchettree", "internal/framing", "internal/proposal", "mls/...", "provider", "provider/soft", "provider/asm", "provider/auto", "provider/pkcs11",
+	"internal/asm/sha256",
 }
 
 // publicCompares are the functions of secretive packages whose operands of a

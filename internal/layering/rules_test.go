@@ -22,7 +22,8 @@ var layers = [][]string{
 	{"internal/asm/..."},
 	{"provider"},
 	{"provider/soft", "provider/providertest", "storage/mem"},
-	{"provider/auto", "provider/pkcs11"},
+	{"provider/asm", "provider/pkcs11"},
+	{"provider/auto"},
 	{"internal/labels", "internal/proto"},
 	{"internal/schedule", "internal/secrettree", "internal/ratchettree"},
 	{"internal/framing", "internal/proposal"},
@@ -43,7 +44,7 @@ type fence struct {
 // fences are rules beside the order.
 var fences = []fence{
 	{
-		behind: []string{"provider/soft", "provider/auto", "provider/pkcs11", "storage/mem", "internal/asm/..."},
+		behind: []string{"provider/soft", "provider/asm", "provider/auto", "provider/pkcs11", "storage/mem", "internal/asm/..."},
 		open:   []string{"provider/...", "storage/...", "internal/asm/...", "bench/...", "cmd/...", "examples/...", "testvectors/generate"},
 		reason: "the engine knows the contract and no backend",
 	},

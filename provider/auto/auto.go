@@ -5,6 +5,7 @@
 // The environment variable HARDMLS_PROVIDER can only restrict the choice: it
 // is a list of the names that may be chosen, separated by commas, whose order
 // means nothing. It cannot bring in what New would not consider by itself.
+// HARDMLS_CPU takes features of the CPU away from the kernels of provider/asm.
 package auto
 
 import (
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hardmls/hardmls/internal/asm/cpu"
 	"github.com/hardmls/hardmls/provider"
 )
 
@@ -31,8 +33,12 @@ type Options struct {
 
 // New returns the chosen backend and its report, whose notes also say what was
 // passed over. A word in HARDMLS_PROVIDER that is no candidate's name is an
-// error, and so is a choice of which no candidate runs.
+// error, and so are a word in HARDMLS_CPU that is no feature and a choice of which
+// no candidate runs.
 func New(o Options) (provider.Crypto, provider.Report, error) {
+	if _, err := cpu.Usable(); err != nil {
+		return nil, provider.Report{}, fmt.Errorf("auto: %w", err)
+	}
 	return choose(candidates, os.Getenv(Env), o.Rand)
 }
 

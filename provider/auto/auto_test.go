@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hardmls/hardmls/internal/asm/cpu"
 	"github.com/hardmls/hardmls/provider"
+	"github.com/hardmls/hardmls/provider/asm"
 	"github.com/hardmls/hardmls/provider/providertest"
 	"github.com/hardmls/hardmls/provider/soft"
 )
@@ -86,8 +88,12 @@ func TestNew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Rand() != rand || r.Backend != "soft" {
-		t.Errorf("Rand is %v, the report %+v", c.Rand(), r)
+	best := "asm"
+	if _, err := asm.New(asm.Options{}); err != nil {
+		best = "soft"
+	}
+	if c.Rand() != rand || r.Backend != best {
+		t.Errorf("Rand is %v, the report %+v, want %s", c.Rand(), r, best)
 	}
 	for _, choice := range r.Choices {
 		if choice.SelfTest != nil {
@@ -99,7 +105,11 @@ func TestNew(t *testing.T) {
 		t.Errorf("with an unknown word: %v, want an error with the valid names", err)
 	}
 	t.Setenv(Env, "soft")
-	if _, _, err := New(Options{}); err != nil {
-		t.Error(err)
+	if _, r, err := New(Options{}); err != nil || r.Backend != "soft" {
+		t.Errorf("restricted to soft: %q, %v", r.Backend, err)
+	}
+	t.Setenv(cpu.Env, "-nonsense")
+	if _, _, err := New(Options{}); err == nil {
+		t.Error("an unknown word in HARDMLS_CPU is no error")
 	}
 }

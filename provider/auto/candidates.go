@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/hardmls/hardmls/provider"
+	"github.com/hardmls/hardmls/provider/asm"
 	"github.com/hardmls/hardmls/provider/soft"
 )
 
@@ -16,5 +17,6 @@ type candidate struct {
 
 // candidates are in order of preference.
 var candidates = []candidate{
+	{"asm", func(rand io.Reader) (provider.Crypto, error) { return asm.New(asm.Options{Rand: rand}) }},
 	{"soft", func(rand io.Reader) (provider.Crypto, error) { return soft.New(soft.Options{Rand: rand}), nil }},
 }
