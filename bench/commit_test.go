@@ -22,7 +22,7 @@ var trees = []struct {
 	make func(testing.TB, int) *pair
 }{
 	{"full", newFullGroup},
-	{"sparse", func(tb testing.TB, n int) *pair { return newPair(tb, sparse, centre.suite, n) }},
+	{"sparse", func(tb testing.TB, n int) *pair { return newPair(tb, sparse, setup{suite: centre.suite, members: n}) }},
 }
 
 func eachGroup(b *testing.B, run func(b *testing.B, p *pair, members int)) {

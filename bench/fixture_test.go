@@ -10,6 +10,7 @@ import (
 	"github.com/hardmls/hardmls/mls"
 	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/provider/auto"
+	"github.com/hardmls/hardmls/provider/soft"
 	"github.com/hardmls/hardmls/storage/mem"
 )
 
@@ -19,13 +20,14 @@ type setup struct {
 	size    int
 	members int
 	null    bool // a signer that signs nothing: what an HSM deployment pays itself
+	soft    bool // provider/soft, whatever this machine could run
 }
 
 // centre is the point that the axes cross.
 var centre = setup{suite: provider.X25519_AES128GCM_SHA256_Ed25519, size: 256, members: 2}
 
-func (s setup) name(provider string) string {
-	n := fmt.Sprintf("suite=%d/size=%d/members=%d/provider=%s", s.suite, s.size, s.members, provider)
+func (s setup) name() string {
+	n := fmt.Sprintf("suite=%d/size=%d/members=%d/provider=%s", s.suite, s.size, s.members, s.crypto().Report().Backend)
 	if s.null {
 		n += "/signer=null"
 	}
@@ -52,7 +54,17 @@ func axes() []setup {
 	}
 	s := centre
 	s.null = true
-	return append(list, s)
+	list = append(list, s)
+	if backend() == "soft" {
+		return list
+	}
+	for _, s := range list { // what the assembly is for
+		if s.size == centre.size && s.members == centre.members {
+			s.soft = true
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // crypto is the backend of every benchmark, chosen as an application would.
@@ -66,11 +78,20 @@ var crypto = sync.OnceValue(func() provider.Crypto {
 
 func backend() string { return crypto().Report().Backend }
 
+var softCrypto = soft.New(soft.Options{})
+
+func (s setup) crypto() provider.Crypto {
+	if s.soft {
+		return softCrypto
+	}
+	return crypto()
+}
+
 func config(id provider.CipherSuite) mls.Config { return workload.Config(id) }
 
 // of is the setup as package workload has it.
 func (s setup) of() workload.Setup {
-	return workload.Setup{Crypto: crypto(), Suite: s.suite, Size: s.size, Members: s.members, Null: s.null}
+	return workload.Setup{Crypto: s.crypto(), Suite: s.suite, Size: s.size, Members: s.members, Null: s.null}
 }
 
 // pair is a sender and a receiver in a group of the given size.
@@ -85,6 +106,7 @@ type pairKey struct {
 	use     pairUse
 	suite   provider.CipherSuite
 	members int
+	soft    bool
 }
 
 // pairUse keeps groups apart in which Bob reads from those in which he does not:
@@ -113,24 +135,24 @@ func (p *pair) withNullSigner(tb testing.TB) *mls.Group {
 	return g
 }
 
-// newPair returns two members of a group, made once per suite and size. The other
-// members exist as leaves only: added by one commit, never joined.
-func newPair(tb testing.TB, use pairUse, id provider.CipherSuite, members int) *pair {
+// newPair returns two members of a group, made once per suite, size and backend. The
+// other members exist as leaves only: added by one commit, never joined.
+func newPair(tb testing.TB, use pairUse, s setup) *pair {
 	tb.Helper()
 	pairs.Lock()
 	defer pairs.Unlock()
-	k := pairKey{use, id, members}
+	k := pairKey{use, s.suite, s.members, s.soft}
 	if p, ok := pairs.m[k]; ok {
 		return p
 	}
-	p := makePair(tb, id, members)
+	p := makePair(tb, s)
 	pairs.m[k] = p
 	return p
 }
 
-func makePair(tb testing.TB, id provider.CipherSuite, members int) *pair {
+func makePair(tb testing.TB, s setup) *pair {
 	tb.Helper()
-	p, err := workload.NewPair(setup{suite: id, members: members}.of(), config(id))
+	p, err := workload.NewPair(s.of(), config(s.suite))
 	must(tb, err)
 	return pairOf(p)
 }

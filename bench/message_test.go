@@ -12,11 +12,11 @@ func (s setup) capacity() int { return s.size + 4096 }
 
 func BenchmarkAppendMessage(b *testing.B) {
 	for _, s := range axes() {
-		b.Run(s.name(backend()), func(b *testing.B) {
-			p := newPair(b, sends, s.suite, s.members)
+		b.Run(s.name(), func(b *testing.B) {
+			p := newPair(b, sends, s)
 			alice := p.alice
 			if s.null {
-				alice = makePair(b, s.suite, s.members).withNullSigner(b)
+				alice = makePair(b, s).withNullSigner(b)
 			}
 			ctx := context.Background()
 			plaintext := make([]byte, s.size)
@@ -37,8 +37,8 @@ func BenchmarkOpenMessage(b *testing.B) {
 		if s.null {
 			continue
 		}
-		b.Run(s.name(backend()), func(b *testing.B) {
-			p := newPair(b, receives, s.suite, s.members)
+		b.Run(s.name(), func(b *testing.B) {
+			p := newPair(b, receives, s)
 			dst := make([]byte, 0, s.capacity())
 			receive(b, p, s, func(msg []byte) error {
 				_, err := p.bob.OpenMessage(context.Background(), dst, msg, nil)
@@ -53,8 +53,8 @@ func BenchmarkProcess(b *testing.B) {
 		if s.null {
 			continue
 		}
-		b.Run(s.name(backend()), func(b *testing.B) {
-			p := newPair(b, receives, s.suite, s.members)
+		b.Run(s.name(), func(b *testing.B) {
+			p := newPair(b, receives, s)
 			receive(b, p, s, func(msg []byte) error {
 				_, err := p.bob.Process(context.Background(), msg, mls.ProcessOptions{})
 				return err
@@ -102,7 +102,7 @@ func BenchmarkFloorAppendMessage(b *testing.B) {
 		if s.members != centre.members {
 			continue // the floor does not know the group's size
 		}
-		b.Run(s.name(backend()), func(b *testing.B) {
+		b.Run(s.name(), func(b *testing.B) {
 			f := newFloor(b, s)
 			b.SetBytes(int64(s.size))
 			b.ReportAllocs()
@@ -120,7 +120,7 @@ func BenchmarkFloorOpenMessage(b *testing.B) {
 		if s.members != centre.members || s.null {
 			continue
 		}
-		b.Run(s.name(backend()), func(b *testing.B) {
+		b.Run(s.name(), func(b *testing.B) {
 			f := newFloor(b, s)
 			f.send(b)
 			b.SetBytes(int64(s.size))
