@@ -367,6 +367,7 @@ func (g *Group) storePending(ctx context.Context, st *StagedCommit, h *handshake
 		st.message, st.commitHash = h.msg, g.hash(h.msg)
 		rec := pendingRecord{commit: st.message, welcome: st.welcome, groupInfo: st.groupInfo,
 			hash: st.commitHash, summary: st.info.encode(), batch: encodeBatch(st.batch)}
+		defer secret.Wipe(rec.batch)
 		b.Put = append(b.Put, provider.Record{Key: g.key(kindPending, nil), Value: rec.encode()})
 		return t, nil
 	})

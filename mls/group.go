@@ -170,6 +170,7 @@ func (g *Group) Close(ctx context.Context) error {
 // writer slot is held.
 func (g *Group) unload(ctx context.Context) error {
 	b := new(provider.Batch)
+	defer wipeBatch(b)
 	g.mu.Lock()
 	clean, err := !g.dirty(), g.failed
 	if err == nil && g.cur != nil {

@@ -14,8 +14,8 @@ import (
 )
 
 // transact runs one transition of the group: build, under mu, checks what must
-// hold, fills the batch and says what becomes of it. base must still be the
-// current epoch, else ErrEpochChanged.
+// hold, fills the batch, whose values are wiped in the end, and says what becomes
+// of it. base must still be the current epoch, else ErrEpochChanged.
 func (g *Group) transact(ctx context.Context, base *epoch, build func(b *provider.Batch) (transition, error)) error {
 	if err := g.lockWriter(ctx); err != nil {
 		return err
@@ -27,6 +27,7 @@ func (g *Group) transact(ctx context.Context, base *epoch, build func(b *provide
 		err = ErrEpochChanged
 	}
 	b := new(provider.Batch)
+	defer wipeBatch(b)
 	var t transition
 	if err == nil {
 		if t, err = build(b); err != nil {

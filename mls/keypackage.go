@@ -8,6 +8,7 @@ import (
 	"github.com/hardmls/hardmls/internal/labels"
 	"github.com/hardmls/hardmls/internal/proposal"
 	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/internal/secret"
 	"github.com/hardmls/hardmls/provider"
 )
 
@@ -164,7 +165,9 @@ func (c *config) signKeyPackage(ctx context.Context, s provider.Suite, signer pr
 
 func storeKeyPackage(ctx context.Context, store provider.Storage, kp *KeyPackage, initRef, leafRef provider.KeyRef) error {
 	rec := keyPackageRecord{keyPackage: kp.wire.Raw, initRef: initRef, leafRef: leafRef}
-	err := store.Apply(ctx, &provider.Batch{Put: []provider.Record{{Key: keyPackageKey(kp.ref), Value: rec.encode()}}})
+	v := rec.encode()
+	defer secret.Wipe(v) // the references may be the keys themselves
+	err := store.Apply(ctx, &provider.Batch{Put: []provider.Record{{Key: keyPackageKey(kp.ref), Value: v}}})
 	if err != nil {
 		return storageError("apply", err)
 	}

@@ -333,8 +333,10 @@ func cloneBatch(b *provider.Batch) *provider.Batch {
 }
 
 // wipeBatch erases the values of b, which hold secrets.
-func wipeBatch(b *provider.Batch) {
-	for _, rec := range b.Put {
+func wipeBatch(b *provider.Batch) { wipeRecords(b.Put) }
+
+func wipeRecords(recs []provider.Record) {
+	for _, rec := range recs {
 		secret.Wipe(rec.Value)
 	}
 }

@@ -91,7 +91,7 @@ func (u *ownUpdate) encode() []byte {
 	if u.signer != nil {
 		pub = u.signer.Public()
 	}
-	return wire.AppendOpaque(wire.AppendOpaque(newRecord(), u.ref), pub)
+	return wire.AppendOpaque(wire.AppendOpaque(roomyRecord(0, u.ref, pub), u.ref), pub)
 }
 
 // ProposeOptions are the choices of one proposal.

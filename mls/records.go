@@ -43,6 +43,17 @@ var errRecordVersion = errors.New("unknown version: written by a newer release")
 
 func newRecord() []byte { return []byte{recordVersion} }
 
+// roomyRecord begins a record that fixed bytes and the given fields fill exactly:
+// one that holds secrets must not grow, as each array that it leaves would keep
+// them.
+func roomyRecord(fixed int, fields ...[]byte) []byte {
+	n := 1 + fixed
+	for _, f := range fields {
+		n += wire.VarintLen(len(f)) + len(f)
+	}
+	return append(make([]byte, 0, n), recordVersion)
+}
+
 // openRecord checks the version byte and returns a reader of the rest.
 func openRecord(b []byte) (wire.Reader, error) {
 	if len(b) == 0 {
@@ -157,7 +168,11 @@ func epochSecrets(k *schedule.Epoch) [keptSecrets]*secret.Secret {
 }
 
 func (e *epochRecord) encode() []byte {
-	b := newRecord()
+	room := 4 + 1 + 8
+	for _, s := range e.secrets {
+		room += wire.VarintLen(len(s)) + len(s)
+	}
+	b := roomyRecord(room, e.context, e.interim, e.tag, e.leafRef)
 	b = wire.AppendOpaque(b, e.context)
 	b = wire.AppendOpaque(b, e.interim)
 	b = wire.AppendOpaque(b, e.tag)
@@ -256,7 +271,7 @@ type keyPackageRecord struct {
 }
 
 func (k *keyPackageRecord) encode() []byte {
-	b := wire.AppendOpaque(newRecord(), k.keyPackage)
+	b := wire.AppendOpaque(roomyRecord(0, k.keyPackage, k.initRef, k.leafRef), k.keyPackage)
 	b = wire.AppendOpaque(b, k.initRef)
 	return wire.AppendOpaque(b, k.leafRef)
 }
@@ -285,7 +300,8 @@ type pendingRecord struct {
 }
 
 func (p *pendingRecord) encode() []byte {
-	b := wire.AppendOpaque(newRecord(), p.commit)
+	b := roomyRecord(0, p.commit, p.welcome, p.groupInfo, p.hash, p.summary, p.batch)
+	b = wire.AppendOpaque(b, p.commit)
 	b = wire.AppendOpaque(b, p.welcome)
 	b = wire.AppendOpaque(b, p.groupInfo)
 	b = wire.AppendOpaque(b, p.hash)
@@ -322,12 +338,29 @@ func decodeOutbox(rec provider.Record) (OutgoingWelcome, error) {
 // encodeBatch encodes the records of a merge batch; Group and Expect are not
 // part of it, nor is Require.
 func encodeBatch(batch *provider.Batch) []byte {
-	var b []byte
+	const length = 4 // at most, of a vector
+	room := 3 * length
+	keyRoom := func(k *provider.Key) int { return 1 + 8 + 3*length + len(k.Group) + len(k.ID) }
+	for i := range batch.Drop {
+		room += keyRoom(&batch.Drop[i])
+	}
+	for i := range batch.Delete {
+		room += keyRoom(&batch.Delete[i])
+	}
+	for i := range batch.Put {
+		room += keyRoom(&batch.Put[i].Key) + length + len(batch.Put[i].Value)
+	}
+	b := make([]byte, 0, room) // grows no more, for the sake of the secrets in it
+	key := func(k provider.Key) {
+		var mark int
+		b, mark = wire.BeginVector(b)
+		b = wire.EndVector(appendBatchKey(b, k), mark)
+	}
 	keys := func(ks []provider.Key) {
 		var mark int
 		b, mark = wire.BeginVector(b)
 		for _, k := range ks {
-			b = wire.AppendOpaque(b, appendBatchKey(nil, k))
+			key(k)
 		}
 		b = wire.EndVector(b, mark)
 	}
@@ -335,7 +368,7 @@ func encodeBatch(batch *provider.Batch) []byte {
 	keys(batch.Delete)
 	b, mark := wire.BeginVector(b)
 	for _, rec := range batch.Put {
-		b = wire.AppendOpaque(b, appendBatchKey(nil, rec.Key))
+		key(rec.Key)
 		b = wire.AppendOpaque(b, rec.Value)
 	}
 	return wire.EndVector(b, mark)

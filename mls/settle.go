@@ -120,8 +120,9 @@ func (g *Group) settle(ctx context.Context) error {
 	return nil
 }
 
-// apply writes b as the group's next transition, with everything that is dirty.
-// On error memory is as it was. The writer slot is held.
+// apply writes b as the group's next transition, with everything that is dirty,
+// and wipes what it added to b. On error memory is as it was. The writer slot is
+// held.
 func (g *Group) apply(ctx context.Context, b *provider.Batch, t transition) error {
 	g.mu.Lock()
 	if g.failed != nil {
@@ -131,6 +132,8 @@ func (g *Group) apply(ctx context.Context, b *provider.Batch, t transition) erro
 	}
 	b.Group, b.Expect = g.id, g.version
 	cursor := g.cursorDirty
+	given := len(b.Put)
+	defer func() { wipeRecords(b.Put[given:]) }()
 	written := g.appendDirty(b)
 	swept, stale := len(g.swept), len(g.stale)
 	g.applying = true

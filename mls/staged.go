@@ -154,6 +154,8 @@ func (g *Group) merge(ctx context.Context, st *StagedCommit) error {
 	}
 	st.used = true // from here on Discard leaves it alone
 	b := cloneBatch(st.batch)
+	planned := len(b.Put)                           // those stay st's until it is merged
+	defer func() { wipeRecords(b.Put[planned:]) }() // of the epoch that ends
 	spent := g.spentBy(st)
 	h := g.nextHead(st)
 	epochs := g.keptEpochs()

@@ -36,8 +36,18 @@ func (s *EncryptedGroupSecrets) Decode(r *wire.Reader) {
 	s.EncryptedGroupSecrets.Decode(r)
 }
 
-// Append appends the encoding, RFC 9420 §12.4.3.1.
+// Append appends the encoding, RFC 9420 §12.4.3.1. It makes room for the whole of
+// it first, so that no secret stays behind in an array that was too small.
 func (g *GroupSecrets) Append(b []byte) []byte {
+	const length = 4 // at most, of a vector
+	room := 3*length + 1 + len(g.JoinerSecret) + len(g.PathSecret)
+	for i := range g.PSKs {
+		p := &g.PSKs[i]
+		room += 1 + 1 + 8 + 3*length + len(p.ID) + len(p.GroupID) + len(p.Nonce)
+	}
+	if room > cap(b)-len(b) {
+		b = append(make([]byte, 0, len(b)+room), b...)
+	}
 	b = wire.AppendOpaque(b, g.JoinerSecret)
 	b = appendOptional(b, g.PathSecret != nil)
 	if g.PathSecret != nil {
