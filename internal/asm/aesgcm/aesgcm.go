@@ -17,6 +17,8 @@ import (
 	"unsafe"
 )
 
+//go:generate go run -C ../_gen ./aesgcm -out ../aesgcm/aesgcm_amd64.s
+
 const (
 	NonceSize = 12
 	TagSize   = 16

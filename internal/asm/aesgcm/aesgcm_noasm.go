@@ -1,3 +1,5 @@
+//go:build purego || !amd64
+
 package aesgcm
 
 import "github.com/hardmls/hardmls/internal/asm/cpu"

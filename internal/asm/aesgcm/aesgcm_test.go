@@ -55,6 +55,16 @@ func seeded(seed byte) (*rand.ChaCha8, *rand.Rand) {
 	return c, rand.New(c)
 }
 
+// differ tells how got differs from want, without megabytes.
+func differ(got, want []byte) string {
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			return fmt.Sprintf("%d bytes, the first wrong one at %d of %d", len(got), i, len(want))
+		}
+	}
+	return fmt.Sprintf("%d bytes, want %d", len(got), len(want))
+}
+
 // agree compares Seal and Open with the standard library, apart from each other and
 // in place.
 func agree(t *testing.T, k Kernel, key, nonce, plaintext, aad []byte) {
@@ -68,7 +78,7 @@ func agree(t *testing.T, k Kernel, key, nonce, plaintext, aad []byte) {
 	}
 	sealed := Seal(k, dst, key, nonce, plaintext, aad)
 	if !bytes.Equal(sealed[3:], want) || string(sealed[:3]) != "dst" {
-		t.Fatalf("%s: sealed\n%x, want\n%x", where, sealed[3:], want)
+		t.Fatalf("%s: sealed %s", where, differ(sealed[3:], want))
 	}
 	for _, b := range tail {
 		if b != 0xa5 {
@@ -78,14 +88,14 @@ func agree(t *testing.T, k Kernel, key, nonce, plaintext, aad []byte) {
 	sealed = sealed[3:]
 	opened, err := Open(k, nil, key, nonce, sealed, aad)
 	if err != nil || !bytes.Equal(opened, plaintext) {
-		t.Fatalf("%s: opened %x, %v", where, opened, err)
+		t.Fatalf("%s: opened %s, %v", where, differ(opened, plaintext), err)
 	}
 	// In place, and with that the tag stays.
 	if opened, err = Open(k, sealed[:0], key, nonce, sealed, aad); err != nil || !bytes.Equal(opened, plaintext) {
-		t.Fatalf("%s: opened %x in place, %v", where, opened, err)
+		t.Fatalf("%s: opened in place %s, %v", where, differ(opened, plaintext), err)
 	}
 	if got := Seal(k, opened[:0], key, nonce, opened, aad); !bytes.Equal(got, want) {
-		t.Fatalf("%s: sealed in place %x, want %x", where, got, want)
+		t.Fatalf("%s: sealed in place %s", where, differ(got, want))
 	}
 }
 
@@ -163,11 +173,11 @@ func TestRandom(t *testing.T) {
 			off := rnd.IntN(64)
 			got := Seal(k, out[:off], key, nonce, plaintext, aad)[off:]
 			if !bytes.Equal(got, want) {
-				t.Fatalf("key %d, plaintext %d, aad %d: sealed\n%x, want\n%x", size, n, a, got, want)
+				t.Fatalf("key %d, plaintext %d, aad %d: sealed %s", size, n, a, differ(got, want))
 			}
 			back, err := Open(k, got[:0], key, nonce, got, aad)
 			if err != nil || !bytes.Equal(back, plaintext) {
-				t.Fatalf("key %d, plaintext %d, aad %d: opened %x, %v", size, n, a, back, err)
+				t.Fatalf("key %d, plaintext %d, aad %d: opened %s, %v", size, n, a, differ(back, plaintext), err)
 			}
 		}
 	})
@@ -399,4 +409,47 @@ func FuzzAgainstStandardLibrary(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestDeepStack calls from the depths of fresh goroutines, whose stacks are about to
+// grow.
+func TestDeepStack(t *testing.T) {
+	forKernels(t, func(t *testing.T, k Kernel) {
+		src, _ := seeded(9)
+		key, nonce, plaintext, aad := fill(src, 16), fill(src, NonceSize), fill(src, 3000), fill(src, 20)
+		var want [3][]byte
+		for i, n := range []int{40, 600, 3000} {
+			want[i] = std(key).Seal(nil, nonce, plaintext[:n], aad)
+		}
+		done := make(chan bool)
+		for depth := range 200 {
+			go func() {
+				out := make([]byte, 0, 4000)
+				done <- descend(depth, func() bool {
+					ok := true
+					for _, w := range want {
+						got := Seal(k, out, key, nonce, plaintext[:len(w)-TagSize], aad)
+						_, err := Open(k, got[:0], key, nonce, bytes.Clone(got), aad)
+						ok = ok && err == nil && bytes.Equal(Seal(k, out, key, nonce, plaintext[:len(w)-TagSize], aad), w)
+					}
+					return ok
+				})
+			}()
+		}
+		for range 200 {
+			if !<-done {
+				t.Fatal("wrong")
+			}
+		}
+	})
+}
+
+//go:noinline
+func descend(depth int, f func() bool) bool {
+	var pad [48]byte
+	pad[depth%48] = 1
+	if depth == 0 {
+		return f()
+	}
+	return descend(depth-1, f) && pad[depth%48] == 1
 }

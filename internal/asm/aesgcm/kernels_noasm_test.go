@@ -1,3 +1,5 @@
+//go:build purego || !amd64
+
 package aesgcm
 
 // compiled are the kernels that this build has, the best first.
