@@ -166,14 +166,10 @@ func (g *Group) prepareCommit(ctx context.Context, env *proposal.Env, base *epoc
 
 // abandon forgets a commit that was not stored, with the key made for it.
 func (st *StagedCommit) abandon(ctx context.Context) {
-	for _, ref := range st.fresh {
-		st.group.keys.Delete(context.WithoutCancel(ctx), ref)
-	}
-	if st.next != nil {
-		st.group.mu.Lock()
-		st.erase()
-		st.group.mu.Unlock()
-	}
+	discardKeys(ctx, st.group.keys, st.fresh...)
+	st.group.mu.Lock()
+	defer st.group.mu.Unlock()
+	st.erase()
 }
 
 // composeCommit goes the way of RFC 9420 §12.4.1: path, content, signature,

@@ -74,6 +74,7 @@ func newGroupWith(ctx context.Context, p provider.Provider, signer provider.Sign
 		return nil, nil, err
 	}
 	first.eraseAll()
+	wipeRefs(st.fresh)
 	g.spentKeys = spent
 	g.sweepSpent(ctx)
 	return g, clone(st.welcome), nil
@@ -124,9 +125,10 @@ func newFirstEpoch(ctx context.Context, p provider.Provider, signer provider.Sig
 	if err != nil {
 		return nil, nil, err
 	}
+	defer secret.Wipe(ref)
 	e, err := g.firstEpoch(ctx, leaf, ref, signer)
 	if err != nil {
-		g.keys.Delete(context.WithoutCancel(ctx), ref)
+		discardKeys(ctx, g.keys, ref)
 		return nil, nil, err
 	}
 	return g, e, nil
@@ -136,7 +138,7 @@ func newFirstEpoch(ctx context.Context, p provider.Provider, signer provider.Sig
 // outcome is unknown.
 func (g *Group) abandonFirst(ctx context.Context, e *epoch, err error) {
 	if !errors.Is(err, provider.ErrOutcomeUnknown) {
-		g.keys.Delete(context.WithoutCancel(ctx), e.leafRef)
+		discardKeys(ctx, g.keys, e.leafRef)
 	}
 	e.eraseAll()
 }

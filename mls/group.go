@@ -7,6 +7,7 @@ import (
 
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/proposal"
+	"github.com/hardmls/hardmls/internal/secret"
 	"github.com/hardmls/hardmls/internal/secrettree"
 	"github.com/hardmls/hardmls/internal/treemath"
 	"github.com/hardmls/hardmls/provider"
@@ -203,6 +204,7 @@ func (g *Group) Delete(ctx context.Context) error {
 	b := &provider.Batch{Group: g.id, Expect: g.version, Drop: []provider.Key{{Group: g.id}}}
 	g.mu.Unlock()
 	g.bury(b, refs)
+	wipeRefs(refs)
 	if err := g.store.Apply(ctx, b); err != nil && !g.deleted(ctx, err) {
 		return storageError("apply", err)
 	}
@@ -261,6 +263,16 @@ func (g *Group) forget() {
 		g.dropMessages(p.messages)
 	}
 	g.past, g.proposals = nil, nil
+	g.forgetUpdates()
+	wipeRefs(g.spentKeys) // their tombstones stay
+	g.spentKeys = nil
+}
+
+// forgetUpdates forgets the own Updates of the epoch. mu is held.
+func (g *Group) forgetUpdates() {
+	for _, u := range g.ownUpdates {
+		secret.Wipe(u.ref)
+	}
 	clear(g.ownUpdates)
 }
 

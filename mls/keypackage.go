@@ -80,18 +80,19 @@ func NewKeyPackage(ctx context.Context, p provider.Provider, signer provider.Sig
 		return nil, &KeyError{"generate", err}
 	}
 	defer initKey.Wipe()
+	defer secret.Wipe(initRef)
 	leaf, leafRef, err := c.newLeaf(ctx, p, s, signer, cred)
 	if err != nil {
-		keys.Delete(context.WithoutCancel(ctx), initRef)
+		discardKeys(ctx, keys, initRef)
 		return nil, err
 	}
+	defer secret.Wipe(leafRef)
 	kp, err := c.signKeyPackage(ctx, s, signer, leaf, initKey.Public())
 	if err == nil {
 		err = storeKeyPackage(ctx, p.Storage(), kp, initRef, leafRef)
 	}
 	if err != nil {
-		keys.Delete(context.WithoutCancel(ctx), initRef)
-		keys.Delete(context.WithoutCancel(ctx), leafRef)
+		discardKeys(ctx, keys, initRef, leafRef)
 		return nil, err
 	}
 	return kp, nil
@@ -111,7 +112,7 @@ func (c *config) newLeaf(ctx context.Context, p provider.Provider, s provider.Su
 	capabilities := c.wireCapabilities(p.Crypto().CipherSuites())
 	g, err := c.drawGREASE(p.Crypto().Rand())
 	if err != nil {
-		keys.Delete(context.WithoutCancel(ctx), ref)
+		discardKeys(ctx, keys, ref)
 		return nil, nil, err
 	}
 	g.addTo(&capabilities)
@@ -129,7 +130,7 @@ func (c *config) newLeaf(ctx context.Context, p provider.Provider, s provider.Su
 		Extensions: wireExtensions(c.LeafExtensions),
 	}
 	if err := signLeaf(ctx, s, signer, leaf, nil, 0); err != nil {
-		keys.Delete(context.WithoutCancel(ctx), ref)
+		discardKeys(ctx, keys, ref)
 		return nil, nil, err
 	}
 	return leaf, ref, nil

@@ -268,6 +268,21 @@ func (g *Group) storedKeys(ctx context.Context) ([]provider.KeyRef, error) {
 // sameRef compares references, which are secrets where they are the key itself.
 func sameRef(a, b provider.KeyRef) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
+// wipeRefs erases references that nobody needs any more, for the same reason.
+func wipeRefs(refs []provider.KeyRef) {
+	for _, r := range refs {
+		secret.Wipe(r)
+	}
+}
+
+// discardKeys deletes keys that no record was made to name.
+func discardKeys(ctx context.Context, keys provider.Keys, refs ...provider.KeyRef) {
+	for _, r := range refs {
+		keys.Delete(context.WithoutCancel(ctx), r)
+	}
+	wipeRefs(refs)
+}
+
 func tombstoneKey(s provider.Suite, ref provider.KeyRef) provider.Key {
 	id := make([]byte, s.Params().Nh)
 	s.Hash(id, ref)

@@ -9,6 +9,7 @@ import (
 	"github.com/hardmls/hardmls/internal/labels"
 	"github.com/hardmls/hardmls/internal/proposal"
 	"github.com/hardmls/hardmls/internal/proto"
+	"github.com/hardmls/hardmls/internal/secret"
 	"github.com/hardmls/hardmls/provider"
 )
 
@@ -423,7 +424,9 @@ func (g *Group) processCommit(ctx context.Context, base *epoch, msg []byte, ac *
 	}
 	updates := make(map[string]ownUpdate, len(g.ownUpdates))
 	for ref, u := range g.ownUpdates {
+		u.ref = u.ref.Clone() // a merge wipes the group's own
 		updates[ref] = u
+		defer secret.Wipe(u.ref)
 	}
 	g.mu.Unlock()
 	st, err := g.stageReceived(ctx, base, msg, ac,

@@ -138,7 +138,7 @@ func (g *Group) tryPropose(ctx context.Context, p Proposal, opt ProposeOptions) 
 	}
 	msg, ref, err := g.sendProposal(ctx, base, entry, update, opt)
 	if err != nil && update != nil && !errors.Is(err, provider.ErrOutcomeUnknown) {
-		g.keys.Delete(context.WithoutCancel(ctx), update.ref)
+		discardKeys(ctx, g.keys, update.ref)
 	}
 	return msg, ref, err
 }
@@ -227,7 +227,7 @@ func (g *Group) makeUpdate(ctx context.Context, base *epoch, p Proposal) (*proto
 		leaf.Credential = p.cred.wire()
 	}
 	if err := signLeaf(ctx, g.suite, signer, &leaf, g.id, base.own); err != nil {
-		g.keys.Delete(context.WithoutCancel(ctx), ref)
+		discardKeys(ctx, g.keys, ref)
 		return nil, nil, err
 	}
 	return &proto.Proposal{Type: proto.ProposalTypeUpdate, Update: &leaf}, u, nil

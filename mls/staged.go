@@ -78,6 +78,7 @@ func (st *StagedCommit) Discard() {
 // erase forgets what only st holds. Group.mu is held.
 func (st *StagedCommit) erase() {
 	st.used = true
+	wipeRefs(st.fresh)
 	if st.next != nil {
 		st.next.eraseAll()
 	}
@@ -179,7 +180,10 @@ func (g *Group) merge(ctx context.Context, st *StagedCommit) error {
 			g.install(st, h, spent, now)
 			wipeBatch(st.batch)
 		},
-		undo: func(bool) { st.used = false },
+		undo: func(bool) {
+			st.used = false
+			wipeRefs(spent)
+		},
 	})
 }
 
@@ -241,11 +245,12 @@ func (g *Group) install(st *StagedCommit, h head, spent []provider.KeyRef, now i
 	g.setHead(h)
 	g.spentKeys = append(g.spentKeys, spent...)
 	g.proposals = nil
-	clear(g.ownUpdates)
+	g.forgetUpdates()
 	if g.pending != nil && g.pending != st {
 		g.pending.erase()
 	}
 	g.pending = nil
+	wipeRefs(st.fresh) // the epoch has its own
 	if st.selfRemoved {
 		g.dropMessages(old.messages)
 		g.dropEpoch(old)

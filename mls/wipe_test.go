@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/hardmls/hardmls/mls"
@@ -138,4 +139,114 @@ func TestFailedMergeKeepsItsBatch(t *testing.T) {
 	agree(t, alice, bob)
 	bob.reload()
 	agree(t, alice, bob)
+}
+
+// lentRefs is a custody that remembers the references it gave out and was lent, not
+// copies of them.
+type lentRefs struct {
+	provider.Keys
+	mu   sync.Mutex
+	refs []provider.KeyRef
+}
+
+func (k *lentRefs) lend(ref provider.KeyRef) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.refs = append(k.refs, ref)
+}
+
+func (k *lentRefs) Generate(ctx context.Context, s provider.Suite, use provider.KeyUse) (provider.DecryptionKey, provider.KeyRef, error) {
+	key, ref, err := k.Keys.Generate(ctx, s, use)
+	k.lend(ref)
+	return key, ref, err
+}
+
+func (k *lentRefs) Load(ctx context.Context, s provider.Suite, ref provider.KeyRef) (provider.DecryptionKey, error) {
+	k.lend(ref)
+	return k.Keys.Load(ctx, s, ref)
+}
+
+func (k *lentRefs) Delete(ctx context.Context, ref provider.KeyRef) error {
+	k.lend(ref)
+	return k.Keys.Delete(ctx, ref)
+}
+
+// TestReferencesAreWiped: a reference can be the private key itself, so none is in
+// memory for longer than its key is of use.
+func TestReferencesAreWiped(t *testing.T) {
+	ctx := t.Context()
+	update := func(_, bob *client) error {
+		_, _, err := bob.group.Propose(ctx, mls.UpdateProposal(), mls.ProposeOptions{})
+		return err
+	}
+	win := func(alice, bob *client) error {
+		b, err := alice.group.Commit(ctx, mls.CommitOptions{})
+		if err != nil {
+			return err
+		}
+		bob.process(b.Commit)
+		return alice.group.MergePending(ctx)
+	}
+	commit := func(_, bob *client) error {
+		_, err := bob.group.Commit(ctx, mls.CommitOptions{WithoutPending: true})
+		return err
+	}
+	merge := func(_, bob *client) error { return bob.group.MergePending(ctx) }
+	must := func(err error) error {
+		if err == nil {
+			return errors.New("no error")
+		}
+		return nil
+	}
+	for name, steps := range map[string][]func(alice, bob *client) error{
+		"own update committed": {
+			func(alice, bob *client) error { alice.process(bob.propose(mls.UpdateProposal())); return nil }, win},
+		"own update lost":          {update, win},
+		"own commit":               {update, commit, merge},
+		"own commit, then another": {commit, merge, commit, merge},
+		"own commit lost":          {commit, win},
+		"own commit discarded":     {commit, func(_, bob *client) error { return bob.group.DiscardPending(ctx) }},
+		"loaded with both": {update, commit, func(_, bob *client) error {
+			if err := bob.group.Close(ctx); err != nil {
+				return err
+			}
+			bob.reload()
+			return nil
+		}, win},
+		"update fails": {func(alice, bob *client) error {
+			bob.store.(*lentValues).err = errors.New("disk is full")
+			return must(update(alice, bob))
+		}},
+		"commit fails": {func(_, bob *client) error {
+			_, err := bob.group.Commit(ctx, mls.CommitOptions{Signer: failingSigner{bob.signer}})
+			return must(err)
+		}},
+		"deleted with both": {update, commit, func(_, bob *client) error { return bob.group.Delete(ctx) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alice, bob := newClient(t, "alice", mls.Config{}), newClient(t, "bob", mls.Config{})
+			bob.lending()
+			keys := &lentRefs{Keys: provider.KeysOf(bob.p)}
+			bob.p = provider.Bundle{Backend: bob.p.Crypto(), Store: bob.store, Custody: []provider.Keys{keys}}
+			alice.create()
+			alice.add(nil, bob)
+			keys.refs = nil // the key package's
+			for i, step := range steps {
+				if err := step(alice, bob); err != nil {
+					t.Fatalf("step %d: %v", i, err)
+				}
+			}
+			if err := bob.group.Close(ctx); err != nil && !errors.Is(err, mls.ErrClosed) {
+				t.Fatal(err)
+			}
+			for i, ref := range keys.refs {
+				if !isWiped(ref) {
+					t.Errorf("reference %d of %d is in memory still", i, len(keys.refs))
+				}
+			}
+			if len(keys.refs) == 0 {
+				t.Error("no key was used")
+			}
+		})
+	}
 }
