@@ -69,6 +69,28 @@ func TestReadmeErrors(t *testing.T) {
 
 var apiName = regexp.MustCompile(`[A-Z]\w+`)
 
+var exampleName = regexp.MustCompile("`(Example\\w*)`")
+
+// TestExamples: the examples that the documents name are there.
+func TestExamples(t *testing.T) {
+	var source strings.Builder
+	for _, name := range goFiles(t, "mls") {
+		source.WriteString(read(t, name))
+	}
+	found := 0
+	for name, text := range documents(t) {
+		for _, m := range exampleName.FindAllStringSubmatch(text, -1) {
+			found++
+			if !strings.Contains(source.String(), "\nfunc "+m[1]+"() {") {
+				t.Errorf("%s names %s, which mls does not have", name, m[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no document names an example")
+	}
+}
+
 // TestOpenMLSMap: the names in the map's second column are in the code.
 func TestOpenMLSMap(t *testing.T) {
 	var source strings.Builder

@@ -64,6 +64,14 @@ var (
 	// ErrMessageTooLong: the plaintext exceeds Config.MaxMessage or the
 	// format, or a received message Config.MaxReceive. No key was spent.
 	ErrMessageTooLong = errors.New("mls: message too long")
+	// ErrPartition: the key packages of ReAdd are not those of exactly the
+	// members on the other side.
+	ErrPartition = errors.New("mls: key packages do not fit the other partition")
+	// ErrFork: a message of a kept epoch was not protected with the keys of
+	// that epoch: it was damaged or forged, or its sender is on the other side
+	// of a fork. Who has no keys of the epoch can't cause any other error, so
+	// it tells an attacker nothing. It is an ErrDecrypt as well.
+	ErrFork error = forkError{}
 	// ErrNoKeyPackage: no stored key package fits the Welcome.
 	ErrNoKeyPackage = errors.New("mls: no stored key package fits the welcome")
 	// ErrNoRatchetTree: the GroupInfo has no tree and none was given.

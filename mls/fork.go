@@ -2,7 +2,6 @@ package mls
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/hardmls/hardmls/internal/check"
@@ -18,12 +17,6 @@ import (
 //	                   first sign, but damage and forgery look the same
 //	CompareGroupInfo   the proof: a GroupInfo that a member of the other side signed
 //	ReAdd, Reboot      the ways out
-
-// ErrFork is the failure of a message of a kept epoch that was not protected with
-// the keys of that epoch: it was damaged or forged, or its sender is on the other
-// side of a fork. Who has no keys of the epoch can't make any other error, so it
-// tells an attacker nothing. errors.Is(ErrFork, ErrDecrypt) holds.
-var ErrFork error = forkError{}
 
 type forkError struct{}
 
@@ -137,10 +130,6 @@ func (g *Group) ReAdd(ctx context.Context, own []uint32, kps ...*KeyPackage) (*C
 	}
 	return g.SwapMembers(ctx, remove, kps...)
 }
-
-// ErrPartition: the key packages of ReAdd are not those of exactly the members on
-// the other side.
-var ErrPartition = errors.New("mls: key packages do not fit the other partition")
 
 // Reboot leaves a forked or broken group behind: it makes a new one of this client
 // and the owners of the key packages, with the old group's suite and extensions
