@@ -49,8 +49,9 @@ type CommitBundle struct {
 // stores it as the group's pending commit: the epoch stays as it is until
 // MergePending. The bundle survives a crash (Pending).
 //
-// Pending proposals that another one of the list rules out are left out, as RFC
-// 9420 §12.2 demands. Errors, with nothing changed: ErrPendingCommit,
+// Pending proposals are left out that another one of the list rules out, as RFC
+// 9420 §12.2 demands; so are those with a PSK that this client does not have, with a
+// credential that the Authenticator refuses, and beyond Config.MaxProposals. Errors, with nothing changed: ErrPendingCommit,
 // ErrUseAfterEviction, *ValidationError, *PSKError, *SignerError, *KeyError,
 // *StorageError, ErrEpochConflict.
 func (g *Group) Commit(ctx context.Context, opt CommitOptions) (*CommitBundle, error) {
@@ -91,36 +92,6 @@ func (g *Group) endCommit(base *epoch) {
 	}
 }
 
-// entries selects what is committed: pending proposals first, then opt's.
-func (g *Group) entries(env *proposal.Env, base *epoch, stored []storedProposal, opt *CommitOptions) ([]proposal.Entry, error) {
-	sender := memberSender(base.own)
-	var all []proposal.Entry
-	if !opt.WithoutPending {
-		for i := range stored {
-			if p := &stored[i].Entry; opt.Filter == nil || opt.Filter(pendingProposalOf(g.suite, p)) {
-				all = append(all, *p)
-			}
-		}
-	}
-	for _, p := range opt.Proposals {
-		if p.wire == nil {
-			return nil, errUpdateByValue
-		}
-		w := p.wire
-		if w.Type == proto.ProposalTypePSK {
-			var err error
-			if w, err = withNonce(g.crypto.Rand(), g.suite, w); err != nil {
-				return nil, err
-			}
-		}
-		// A KeyPackage is verified when it is made or parsed.
-		all = append(all, proposal.Entry{Proposal: w, Sender: sender, Verified: w.Type == proto.ProposalTypeAdd})
-	}
-	return env.Select(all, sender), nil
-}
-
-var errUpdateByValue = errors.New("mls: a commit renews the own leaf by its path; an Update can't be committed by its sender")
-
 // buildCommit makes, signs and stores the commit. No lock is held but for the
 // last step.
 func (g *Group) buildCommit(ctx context.Context, base *epoch, stored []storedProposal, opt CommitOptions) (*StagedCommit, error) {
@@ -139,18 +110,7 @@ func (g *Group) buildCommit(ctx context.Context, base *epoch, stored []storedPro
 // prepareCommit makes and signs the commit; base is nobody else's to change.
 func (g *Group) prepareCommit(ctx context.Context, env *proposal.Env, base *epoch, stored []storedProposal, opt *CommitOptions) (*StagedCommit, *handshake, error) {
 	env.Sending = true
-	entries, err := g.entries(env, base, stored, opt)
-	if err != nil {
-		return nil, nil, err
-	}
-	c := &change{base: base.publicState, sender: memberSender(base.own), committer: base.own, entries: entries}
-	if err := env.ValidateList(entries, c.sender); err != nil {
-		return nil, nil, err
-	}
-	if err := c.apply(env); err != nil {
-		return nil, nil, err
-	}
-	psk, err := g.pskSecret(ctx, c.result.PSKs)
+	c, psk, err := g.choose(ctx, env, base, stored, opt)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -176,6 +136,7 @@ func (st *StagedCommit) abandon(ctx context.Context) {
 // transcript, key schedule, confirmation tag, Welcome.
 func (g *Group) composeCommit(ctx context.Context, env *proposal.Env, st *StagedCommit, psk *secret.Secret, opt *CommitOptions) (*handshake, error) {
 	base, c := st.base, st.change
+	proposed := len(c.result.NewCredentials) // they were authenticated
 	path, commitSecret, err := g.commitPath(ctx, env, st, opt)
 	if err != nil {
 		return nil, err
@@ -184,7 +145,7 @@ func (g *Group) composeCommit(ctx context.Context, env *proposal.Env, st *Staged
 	if path != nil {
 		defer path.Erase()
 	}
-	if err := authenticate(ctx, &g.cfg, g.id, c.result.NewCredentials); err != nil {
+	if err := authenticate(ctx, &g.cfg, g.id, c.result.NewCredentials[proposed:]); err != nil {
 		return nil, err
 	}
 	if path != nil {

@@ -382,7 +382,7 @@ func externalSenderCredentials(context *proto.GroupContext, checks []proposal.Cr
 	}
 	for i := range senders {
 		checks = append(checks, proposal.CredentialCheck{Credential: &senders[i].Credential,
-			SignatureKey: senders[i].SignatureKey, Use: proposal.CredentialExternalSender})
+			SignatureKey: senders[i].SignatureKey, Use: proposal.CredentialExternalSender, Proposal: check.NoIndex})
 	}
 	return checks, nil
 }
@@ -391,7 +391,7 @@ func treeCredentials(tree *ratchettree.Tree) []proposal.CredentialCheck {
 	var checks []proposal.CredentialCheck
 	tree.Members(func(i treemath.LeafIndex, leaf *proto.LeafNode) bool {
 		checks = append(checks, proposal.CredentialCheck{Leaf: i, Credential: &leaf.Credential,
-			SignatureKey: leaf.SignatureKey, Use: proposal.CredentialUse(AuthTree)})
+			SignatureKey: leaf.SignatureKey, Use: proposal.CredentialUse(AuthTree), Proposal: check.NoIndex})
 		return true
 	})
 	return checks

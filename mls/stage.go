@@ -132,11 +132,25 @@ func (c *change) removed(leaf treemath.LeafIndex) bool {
 	return false
 }
 
-// authenticate asks the application about every credential that the commit
-// brings, without locks.
+// authenticate asks the application about every credential that a commit or a tree
+// brings, without locks. One that it refuses is an error, V040, V041.
 func authenticate(ctx context.Context, cfg *config, groupID []byte, checks []proposal.CredentialCheck) error {
+	refusals, err := askAuthenticator(ctx, cfg, groupID, checks)
+	if err != nil {
+		return err
+	}
+	for _, refusal := range refusals {
+		if refusal != nil {
+			return refusal
+		}
+	}
+	return nil
+}
+
+// askAuthenticator is authenticate with the answer to each check.
+func askAuthenticator(ctx context.Context, cfg *config, groupID []byte, checks []proposal.CredentialCheck) ([]error, error) {
 	if len(checks) == 0 {
-		return nil
+		return nil, nil
 	}
 	reqs := make([]AuthRequest, len(checks))
 	for i, c := range checks {
@@ -153,22 +167,23 @@ func authenticate(ctx context.Context, cfg *config, groupID []byte, checks []pro
 	}
 	errs := cfg.Authenticator.Authenticate(ctx, reqs)
 	if len(errs) != len(reqs) {
-		return public(check.Errorf(check.V040, "authenticator gave %d answers to %d requests", len(errs), len(reqs)))
+		return nil, public(check.Errorf(check.V040, "authenticator gave %d answers to %d requests", len(errs), len(reqs)))
 	}
+	refusals := make([]error, len(errs))
 	for i, err := range errs {
 		if err == nil {
 			continue
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 		id := check.V040
 		if reqs[i].Replaces != nil {
 			id = check.V041
 		}
-		return check.AtLeaf(check.Errorf(id, "%w", err), uint32(checks[i].Leaf))
+		refusals[i] = check.AtProposal(check.AtLeaf(check.Errorf(id, "%w", err), uint32(checks[i].Leaf)), checks[i].Proposal)
 	}
-	return nil
+	return refusals, nil
 }
 
 // derived is what a member derives from a commit.

@@ -48,8 +48,12 @@ func (e *Env) Apply(entries []Entry, committer proto.Sender) (*Result, error) {
 			if entries[i].Proposal.Type != t {
 				continue
 			}
+			known := len(r.NewCredentials)
 			if err := e.apply(r, &entries[i]); err != nil {
 				return nil, check.AtProposal(err, i)
+			}
+			for k := range r.NewCredentials[known:] {
+				r.NewCredentials[known+k].Proposal = i
 			}
 		}
 	}
@@ -131,7 +135,7 @@ func (r *Result) replaced(i treemath.LeafIndex, leaf, old *proto.LeafNode, use C
 		return
 	}
 	r.NewCredentials = append(r.NewCredentials, CredentialCheck{Leaf: i, Credential: &leaf.Credential,
-		SignatureKey: leaf.SignatureKey, Replaces: &old.Credential, Use: use})
+		SignatureKey: leaf.SignatureKey, Replaces: &old.Credential, Use: use, Proposal: check.NoIndex})
 }
 
 func equalCredentials(a, b *proto.Credential) bool {

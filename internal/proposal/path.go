@@ -52,7 +52,7 @@ func (e *Env) validatePathLeaf(r *Result, leaf *proto.LeafNode, index treemath.L
 		r.replaced(index, leaf, old, CredentialExternalJoin)
 	default:
 		r.NewCredentials = append(r.NewCredentials, CredentialCheck{Leaf: index, Credential: &leaf.Credential,
-			SignatureKey: leaf.SignatureKey, Use: CredentialExternalJoin})
+			SignatureKey: leaf.SignatureKey, Use: CredentialExternalJoin, Proposal: check.NoIndex})
 	}
 	return nil
 }

@@ -98,4 +98,5 @@ type CredentialCheck struct {
 	SignatureKey []byte
 	Replaces     *proto.Credential // nil if there was none
 	Use          CredentialUse
+	Proposal     int // position of the proposal that brings it, or check.NoIndex
 }

@@ -134,6 +134,9 @@ const (
 // signatures are not verified again. What the committer wants by value is not
 // dropped: ValidateList reports what is wrong with it.
 //
+// If there are more than the policy allows in one commit, the latest stored ones go,
+// the committer's own last.
+//
 // A dropped proposal may let in another that it stood in the way of. If that
 // goes on for long, somebody is at play, and the types concerned go altogether.
 func (e *Env) Select(entries []Entry, committer proto.Sender) []Entry {
@@ -142,7 +145,7 @@ func (e *Env) Select(entries []Entry, committer proto.Sender) []Entry {
 	}
 	left := entries
 	for round := range maxSelections {
-		kept := Select(left, committer)
+		kept := e.trim(Select(left, committer), committer)
 		refs, types := map[string]struct{}{}, map[proto.ProposalType]struct{}{}
 		l := e.newList(kept, committer)
 		l.drop = func(i int) {
@@ -163,4 +166,17 @@ func (e *Env) Select(entries []Entry, committer proto.Sender) []Entry {
 		})
 	}
 	return slices.DeleteFunc(slices.Clone(entries), func(en Entry) bool { return !en.byValue() })
+}
+
+// trim drops stored entries that a commit has no room for, V112.
+func (e *Env) trim(entries []Entry, committer proto.Sender) []Entry {
+	limit := e.Policy.MaxProposals
+	for _, own := range []bool{false, true} {
+		for i := len(entries) - 1; i >= 0 && limit > 0 && len(entries) > limit; i-- {
+			if en := &entries[i]; !en.byValue() && (en.Sender == committer) == own {
+				entries = slices.Delete(entries, i, i+1)
+			}
+		}
+	}
+	return entries
 }

@@ -115,3 +115,22 @@ func TestSelectIsBounded(t *testing.T) {
 		t.Errorf("kept %d", len(got))
 	}
 }
+
+// TestSelectTrims: what a commit has no room for is left out, the latest first, but
+// what the committer wants stays.
+func TestSelectTrims(t *testing.T) {
+	w := newWorld(t, 4)
+	entries := []Entry{w.by(0, w.psk("own")), w.by(1, w.psk("a")), w.by(2, w.psk("b")), w.by(0, w.psk("own, late")),
+		{Proposal: w.psk("wanted"), Sender: member(0)}}
+	for limit, want := range [][]int{1: {4}, 2: {0, 4}, 3: {0, 3, 4}, 4: {0, 1, 3, 4}, 5: {0, 1, 2, 3, 4}} {
+		if limit == 0 {
+			continue
+		}
+		w.env.Policy.MaxProposals = limit
+		got := w.env.Select(entries, member(0))
+		if at := kept(entries, got); !slices.Equal(at, want) {
+			t.Errorf("at most %d: kept %v, want %v", limit, at, want)
+		}
+		accept(t, w.validate(0, got...))
+	}
+}
