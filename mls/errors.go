@@ -72,6 +72,10 @@ var (
 	// of a fork. Who has no keys of the epoch can't cause any other error, so
 	// it tells an attacker nothing. It is an ErrDecrypt as well.
 	ErrFork error = forkError{}
+	// ErrCertificateKey is what an Authenticator wraps to say that the first
+	// certificate of an X.509 credential is for another key than the leaf's
+	// (check V042). Package x509auth does.
+	ErrCertificateKey = errors.New("mls: certificate is for another key")
 	// ErrNoKeyPackage: no stored key package fits the Welcome.
 	ErrNoKeyPackage = errors.New("mls: no stored key package fits the welcome")
 	// ErrNoRatchetTree: the GroupInfo has no tree and none was given.

@@ -3,6 +3,7 @@ package mls
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 
 	"github.com/hardmls/hardmls/internal/check"
 	"github.com/hardmls/hardmls/internal/proposal"
@@ -178,7 +179,10 @@ func askAuthenticator(ctx context.Context, cfg *config, groupID []byte, checks [
 			return nil, ctx.Err()
 		}
 		id := check.V040
-		if reqs[i].Replaces != nil {
+		switch {
+		case errors.Is(err, ErrCertificateKey):
+			id = check.V042
+		case reqs[i].Replaces != nil:
 			id = check.V041
 		}
 		refusals[i] = check.AtProposal(check.AtLeaf(check.Errorf(id, "%w", err), uint32(checks[i].Leaf)), checks[i].Proposal)

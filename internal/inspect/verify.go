@@ -1,9 +1,6 @@
 package inspect
 
 import (
-	"bytes"
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -15,6 +12,7 @@ import (
 	"github.com/hardmls/hardmls/internal/proto"
 	"github.com/hardmls/hardmls/internal/treemath"
 	"github.com/hardmls/hardmls/internal/wire"
+	"github.com/hardmls/hardmls/internal/x509key"
 	"github.com/hardmls/hardmls/provider"
 )
 
@@ -227,19 +225,10 @@ func (v *verifier) certificate(leaf *proto.LeafNode, f *Field, path string) {
 		v.note(check.V042, f, path, what, check.Errorf(check.V042, "it does not parse"))
 		return
 	}
-	var key []byte
-	switch pub := cert.PublicKey.(type) {
-	case ed25519.PublicKey:
-		key = pub
-	case *ecdsa.PublicKey:
-		if key, err = pub.Bytes(); err != nil {
-			key = nil
-		}
-	}
-	switch {
-	case key == nil:
+	switch ok, err := x509key.Is(cert, leaf.SignatureKey); {
+	case err != nil:
 		v.add(check.V042, Unknown, f, path, what, "keys of its kind are not read")
-	case !bytes.Equal(key, leaf.SignatureKey):
+	case !ok:
 		v.note(check.V042, f, path, what, check.Errorf(check.V042, "it is for another key"))
 	default:
 		v.add(check.V042, Passed, f, path, what, "")

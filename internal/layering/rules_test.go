@@ -18,7 +18,7 @@ const module = "github.com/hardmls/hardmls"
 // Imports of tests do not count; testvectors, for instance, is for every test.
 var layers = [][]string{
 	{"internal/check"},
-	{"internal/wire", "internal/treemath", "internal/secret", "internal/asm/cpu"},
+	{"internal/wire", "internal/treemath", "internal/secret", "internal/x509key", "internal/asm/cpu"},
 	{"internal/asm/..."},
 	{"provider"},
 	{"provider/soft", "provider/providertest", "storage/mem"},
@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"internal/schedule", "internal/secrettree", "internal/ratchettree"},
 	{"internal/framing", "internal/proposal"},
 	{"mls", "internal/inspect"},
-	{"mls/host", "testvectors"},
+	{"mls/host", "mls/x509auth", "testvectors"},
 	{"internal/conformance", "internal/franken", "internal/simulation"},
 	{"bench/workload"},
 	{"bench", "cmd/...", "examples/...", "testvectors/fetch", "testvectors/generate"},
