@@ -30,11 +30,14 @@ func (t *Token) call(ctx context.Context, name string, epoch uint64, f func() er
 		t.observe(Event{Kind: EventCall, Call: name, Duration: time.Since(start), Err: err})
 		return err
 	}
-	c := &running{done: make(chan struct{})}
+	c := &running{done: make(chan struct{}), behind: make(chan struct{})}
 	go func() {
 		c.err = f()
-		t.m.leave()
-		if !c.over.CompareAndSwap(false, true) {
+		if c.over.CompareAndSwap(false, true) {
+			t.m.leave()
+		} else {
+			<-c.behind
+			t.m.left(1)
 			t.hung.Add(-1)
 			t.observe(Event{Kind: EventReturn, Call: name, Duration: time.Since(start), Err: c.err})
 			if late != nil {
@@ -46,6 +49,8 @@ func (t *Token) call(ctx context.Context, name string, epoch uint64, f func() er
 	err := c.wait(ctx, t.cfg.CallTimeout)
 	if err != nil && c.over.CompareAndSwap(false, true) {
 		t.hung.Add(1)
+		t.m.leftBehind()
+		close(c.behind)
 		err = &HangError{Call: name, After: time.Since(start), Cause: err}
 		t.observe(Event{Kind: EventAbandon, Call: name, Err: err})
 		t.log.Warn("pkcs11: a call into the module did not return", "call", name, "after", time.Since(start), "hanging", t.hanging())
@@ -59,9 +64,10 @@ func (t *Token) call(ctx context.Context, name string, epoch uint64, f func() er
 // A running is a call in its goroutine. Who sets over first decides: the call
 // came back, or it was left behind.
 type running struct {
-	over atomic.Bool
-	done chan struct{}
-	err  error
+	over   atomic.Bool
+	done   chan struct{}
+	behind chan struct{} // closed when it is counted as left behind
+	err    error
 }
 
 func (c *running) wait(ctx context.Context, limit time.Duration) error {

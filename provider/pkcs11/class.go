@@ -13,24 +13,26 @@ const (
 	classSession              // another session
 	classLogin                // a login, and the keys found again
 	classDevice               // the same, then a new initialisation of the module
+	classVague                // could be anything: the ladder from its foot
 	classBusy                 // patience
 	classHang                 // the call was left behind: another session
 	classPIN                  // nothing, ever: not one more try
-	classUnknown              // another session, once
+	classUnknown              // as vague, but not for long
 )
 
 // classes has one row per return value that says what to do. Handles of keys
 // become invalid by a logout on one token and by a removal on another, so they
-// ask for a login and a new search.
+// ask for a login and a new search. So does a session that vanished: somebody
+// may have initialised the module again, and handles mean other keys since.
 var classes = map[rv]class{
-	ckrSessionClosed: classSession, ckrSessionHandleInvalid: classSession,
-	ckrOperationActive: classSession, ckrOperationNotInit: classSession,
-	ckrFunctionCanceled: classSession,
+	ckrOperationActive: classSession, ckrOperationNotInit: classSession, ckrFunctionCanceled: classSession,
 
+	ckrSessionClosed: classLogin, ckrSessionHandleInvalid: classLogin,
 	ckrUserNotLoggedIn: classLogin, ckrKeyHandleInvalid: classLogin, ckrObjectHandleInvalid: classLogin,
 
-	ckrGeneralError: classDevice, ckrFunctionFailed: classDevice, ckrDeviceError: classDevice,
-	ckrDeviceRemoved: classDevice, ckrTokenNotPresent: classDevice, ckrTokenNotRecognized: classDevice,
+	ckrGeneralError: classVague, ckrFunctionFailed: classVague,
+
+	ckrDeviceError: classDevice, ckrDeviceRemoved: classDevice, ckrTokenNotPresent: classDevice, ckrTokenNotRecognized: classDevice,
 	ckrNotInitialized: classDevice, ckrSlotIDInvalid: classDevice,
 
 	ckrSessionCount: classBusy, ckrFunctionRejected: classBusy, ckrDeviceMemory: classBusy, ckrHostMemory: classBusy,

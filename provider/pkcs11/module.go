@@ -30,8 +30,10 @@ type module struct {
 	refs     int
 	epoch    uint64
 	inside   int
-	closing  bool          // a re-initialisation waits, or works: nobody enters
-	changed  chan struct{} // closed and replaced when inside falls to 0 or closing ends
+	hung     int           // of those inside, calls that were left behind
+	renewing bool          // somebody initialises the module again, or waits to
+	closing  bool          // and nobody may enter
+	changed  chan struct{} // closed and replaced when inside falls to 0 or renewing ends
 	lastInit time.Time
 	pause    time.Duration // before the next re-initialisation
 
@@ -142,12 +144,22 @@ func (m *module) enter(ctx context.Context, epoch uint64, limit time.Duration) e
 	return nil
 }
 
-func (m *module) leave() {
+func (m *module) leave() { m.left(0) }
+
+// left ends a call, of which hung were left behind.
+func (m *module) left(hung int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.hung -= hung
 	if m.inside--; m.inside == 0 {
 		m.signal()
 	}
+}
+
+func (m *module) leftBehind() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hung++
 }
 
 // wait unlocks m.mu until something changes or ctx ends.
@@ -174,8 +186,12 @@ func (m *module) currentEpoch() uint64 {
 	return m.epoch
 }
 
+// drainTimeout is how long a re-initialisation waits for calls to end, with
+// everybody else waiting for it.
+const drainTimeout = time.Second
+
 // reinit finalises and initialises the module, unless somebody did since epoch.
-// It waits for the calls inside to end, and gives up when ctx ends: a library
+// It waits for the calls inside to end, and gives up where one hangs: a library
 // is not finalised under a call. done reports whether it was done here.
 func (m *module) reinit(ctx context.Context, epoch uint64, interval time.Duration) (done bool, err error) {
 	if m.foreign {
@@ -183,7 +199,7 @@ func (m *module) reinit(ctx context.Context, epoch uint64, interval time.Duratio
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for m.closing {
+	for m.renewing {
 		if err := m.wait(ctx); err != nil {
 			return false, err
 		}
@@ -191,14 +207,17 @@ func (m *module) reinit(ctx context.Context, epoch uint64, interval time.Duratio
 	if m.epoch != epoch {
 		return false, nil
 	}
-	m.closing = true
-	open := func() { m.closing = false; m.signal() }
+	m.renewing = true
+	open := func() { m.renewing, m.closing = false, false; m.signal() }
 	if err := m.rest(ctx, interval); err != nil {
 		open()
 		return false, err
 	}
+	m.closing = true
+	drain, cancel := within(ctx, drainTimeout)
+	defer cancel()
 	for m.inside > 0 {
-		if err := m.wait(ctx); err != nil {
+		if m.hung > 0 || m.wait(drain) != nil {
 			open()
 			return false, fmt.Errorf("%w: %d calls hang in the module: it cannot be initialised again", ErrUnavailable, m.inside)
 		}

@@ -10,30 +10,33 @@ import (
 // regenerate makes a new login and generation, unless somebody did since seen:
 // it finds the token's slot, opens a new anchor session and logs in. Keys find
 // their handles again when they are used next.
-func (t *Token) regenerate(ctx context.Context, seen stamp) error {
+//
+// It returns the initialisation of the module that it met, which is the one to
+// replace if it was no use.
+func (t *Token) regenerate(ctx context.Context, seen stamp) (epoch uint64, err error) {
 	select {
 	case t.recovering <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return seen.epoch, ctx.Err()
 	}
 	defer func() { <-t.recovering }()
+	epoch = t.m.currentEpoch()
 	if t.isClosed() {
-		return ErrClosed
+		return epoch, ErrClosed
 	}
-	epoch := t.m.currentEpoch()
 	if now := t.stamp(); now != seen && now.epoch == epoch {
-		return nil
+		return epoch, nil
 	}
 	start := time.Now()
-	err := t.newLogin(ctx, epoch)
+	err = t.login(ctx, epoch)
 	t.observe(Event{Kind: EventRegenerate, Duration: time.Since(start), Err: err})
 	if seen.generation > 0 {
 		t.log.Info("pkcs11: new login", "token", t.Info().Label, "duration", time.Since(start), "error", err)
 	}
-	return err
+	return epoch, err
 }
 
-func (t *Token) newLogin(ctx context.Context, epoch uint64) error {
+func (t *Token) login(ctx context.Context, epoch uint64) error {
 	t.pool.clear(ctx)
 	info, err := t.locate(ctx, epoch)
 	if err != nil {
@@ -101,7 +104,7 @@ func (t *Token) attempts(ctx context.Context, op string, f func(context.Context)
 			return nil
 		}
 		if r == nil {
-			r = &recovery{t: t, op: op}
+			r = &recovery{t: t, op: op, start: time.Now(), met: map[class]int{}}
 			deadline, cancel := within(ctx, t.cfg.RecoverTimeout)
 			defer cancel()
 			r.ctx = deadline
@@ -124,90 +127,113 @@ type recovery struct {
 	t     *Token
 	op    string
 	ctx   context.Context // ends with RecoverTimeout
-	rung  int             // the strongest remedy tried
-	moved int             // times that the key was not where it was
-	odd   bool            // an unknown answer was met
+	start time.Time
+	met   map[class]int // how often each failure was met under the newest login
+	moved int           // times that the key was not where it was
 	pause time.Duration
 }
 
+// A remedy is a rung of the ladder.
+type remedy uint8
+
 const (
-	rungSession = 1 + iota
-	rungLogin
-	rungInit
+	another   remedy = iota // another session
+	newLogin                // and a new login
+	newModule               // and a new initialisation of the module
 )
 
-// again applies the remedy for err and reports whether to try again.
+// patience is how long logins may fail to help before the module is initialised
+// again.
+const patience = 2 * time.Second
+
+// ladders say which remedy is for the first, second, ... failure of a class.
+// The last one goes on. A new initialisation hurts everybody in the process, so
+// it comes soon only where a device says that it is lost; else logins have a
+// while to help, since somebody who logs out again and again looks alike.
+var ladders = map[class][]remedy{
+	classSession: {another, another, newLogin, newLogin, newModule},
+	classHang:    {another, another, newLogin},
+	classLogin:   {newLogin, newLogin, newLogin, newLogin, newModule},
+	classDevice:  {newLogin, newModule},
+	classVague:   {another, newLogin, newLogin, newModule},
+	classBusy:    {another},
+	classUnknown: {another, another, newLogin},
+}
+
+// again applies the remedy for err, which came under the login st, and reports
+// whether to try again.
 func (r *recovery) again(caller context.Context, st stamp, err error) bool {
 	if caller.Err() != nil || r.t.cfg.RecoverTimeout < 0 || r.ctx.Err() != nil {
 		return false
 	}
-	var remedy int
-	switch classify(err) {
-	case classCaller, classPIN:
+	c := classify(err)
+	ladder := ladders[c]
+	if len(ladder) == 0 {
 		return false
-	case classSession, classHang:
-		remedy = r.climb(rungSession)
-	case classLogin:
-		if errors.Is(err, errKeyMoved) {
-			if r.moved++; r.moved > 2 {
-				return false
-			}
-			remedy = rungLogin
-			break
-		}
-		remedy = r.climb(rungLogin)
-	case classDevice:
-		remedy = r.climb(rungLogin)
-	case classUnknown:
-		if r.odd {
-			return false
-		}
-		r.odd = true
-		remedy = rungSession
-	case classBusy:
-		if r.wait() != nil {
+	}
+	r.t.observe(Event{Kind: EventRetry, Call: r.op, Err: err})
+	if now := r.t.stamp(); now != st && now.epoch == r.t.m.currentEpoch() {
+		return true // somebody was quicker
+	}
+	if errors.Is(err, errKeyMoved) {
+		if r.moved++; r.moved > 2 {
 			return false
 		}
 	}
-	r.t.observe(Event{Kind: EventRetry, Call: r.op, Err: err})
-	r.apply(remedy, st)
+	n := r.met[c]
+	r.met[c]++
+	if c == classUnknown && n >= len(ladder) {
+		return false
+	}
+	if c == classBusy && r.wait() != nil {
+		return false
+	}
+	what := ladder[min(n, len(ladder)-1)]
+	if what == newModule && c != classDevice && time.Since(r.start) < min(patience, r.t.cfg.RecoverTimeout/4) {
+		if what = newLogin; r.wait() != nil {
+			return false
+		}
+	}
+	r.apply(what, st)
 	return r.ctx.Err() == nil
-}
-
-// climb returns the remedy for a failure that asks for at least rung: the next
-// stronger one if that was tried.
-func (r *recovery) climb(rung int) int {
-	r.rung = min(max(rung, r.rung+1), rungInit)
-	return r.rung
 }
 
 // apply does what remedy says. Its own failure is not returned: the operation
 // is tried again, fails, and says more.
-func (r *recovery) apply(remedy int, st stamp) {
-	t := r.t
-	if remedy == rungInit {
-		if done, err := t.m.reinit(r.ctx, st.epoch, t.cfg.ReinitInterval); done {
-			t.observe(Event{Kind: EventReinit, Err: err})
-			t.log.Warn("pkcs11: module initialised again", "module", t.cfg.Module, "for", r.op, "error", err)
-		} else if err != nil && r.wait() != nil {
-			return
-		}
+func (r *recovery) apply(what remedy, st stamp) {
+	switch what {
+	case another:
+		return
+	case newModule:
+		r.renew(st.epoch)
 	}
-	if remedy >= rungLogin {
-		if err := t.regenerate(r.ctx, st); err != nil {
-			t.note(err)
-			if classify(err) == classDevice && remedy < rungInit {
-				r.rung = rungLogin
-				r.apply(rungInit, st)
-				return
-			}
-			r.wait()
-		}
+	epoch, err := r.t.regenerate(r.ctx, st)
+	if err != nil && classify(err) == classDevice {
+		r.renew(epoch)
+		_, err = r.t.regenerate(r.ctx, st)
+	}
+	if err != nil {
+		r.t.note(err)
+		r.wait()
+	}
+}
+
+// renew initialises the module again, unless somebody did since epoch.
+func (r *recovery) renew(epoch uint64) {
+	t := r.t
+	done, err := t.m.reinit(r.ctx, epoch, t.cfg.ReinitInterval)
+	if done {
+		t.observe(Event{Kind: EventReinit, Err: err})
+		t.log.Warn("pkcs11: module initialised again", "module", t.cfg.Module, "for", r.op, "error", err)
+	}
+	if err != nil {
+		t.note(err)
+		r.wait()
 	}
 }
 
 // wait is a pause that grows.
 func (r *recovery) wait() error {
-	r.pause = min(max(2*r.pause, 2*time.Millisecond), 500*time.Millisecond)
+	r.pause = min(max(2*r.pause, 2*time.Millisecond), 250*time.Millisecond)
 	return sleep(r.ctx, r.pause/2+rand.N(r.pause/2+1))
 }

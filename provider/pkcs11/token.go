@@ -102,7 +102,9 @@ func (t *Token) start(ctx context.Context) error {
 		return fmt.Errorf("%w: %s: C_GetInfo: %w", ErrModule, t.cfg.Module, err)
 	}
 	return t.attempts(ctx, "open", func(ctx context.Context) (stamp, error) {
-		return t.stamp(), t.regenerate(ctx, stamp{})
+		st := t.stamp()
+		_, err := t.regenerate(ctx, st)
+		return st, err
 	})
 }
 

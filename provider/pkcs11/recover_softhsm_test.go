@@ -1,0 +1,194 @@
+//go:build cgo && unix && !nopkcs11
+
+package pkcs11_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	p11 "github.com/miekg/pkcs11"
+
+	"github.com/hardmls/hardmls/provider"
+	"github.com/hardmls/hardmls/provider/pkcs11"
+)
+
+// An intruder uses the module behind the Token's back, as another library in
+// the process would.
+type intruder struct {
+	t    testing.TB
+	ctx  *p11.Ctx
+	slot uint
+}
+
+func intrude(t testing.TB, token *pkcs11.Token, module string) *intruder {
+	t.Helper()
+	return &intruder{t, p11.New(module), token.Info().Slot}
+}
+
+func (i *intruder) must(err error) {
+	i.t.Helper()
+	if err != nil {
+		i.t.Errorf("intruder: %v", err)
+	}
+}
+
+// logout ends the login of every session in the process.
+func (i *intruder) logout() {
+	s, err := i.ctx.OpenSession(i.slot, p11.CKF_SERIAL_SESSION)
+	i.must(err)
+	i.ctx.Logout(s) // somebody may have been quicker
+	i.must(i.ctx.CloseSession(s))
+}
+
+// signing is goroutines that sign and verify until stop is called, which
+// returns how many signatures were made and the longest wait for one. Errors
+// and bad signatures fail the test.
+func signing(t *testing.T, s provider.Suite, goroutines int, signers ...*pkcs11.Signer) (stop func() (int64, time.Duration)) {
+	t.Helper()
+	var n, longest atomic.Int64
+	var all sync.WaitGroup
+	end := make(chan struct{})
+	for g := range goroutines {
+		k := signers[g%len(signers)]
+		all.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-end:
+					return
+				default:
+				}
+				msg := fmt.Appendf(nil, "message %d of %d", i, g)
+				start := time.Now()
+				sig, err := k.Sign(context.Background(), nil, msg)
+				if err != nil {
+					t.Errorf("Sign: %v", err)
+					return
+				}
+				if err := s.Verify(k.Public(), msg, sig); err != nil {
+					t.Errorf("a signature of %s: %v", k.Info(), err)
+					return
+				}
+				longest.Store(max(longest.Load(), int64(time.Since(start))))
+				n.Add(1)
+			}
+		})
+	}
+	return func() (int64, time.Duration) {
+		close(end)
+		all.Wait()
+		return n.Load(), time.Duration(longest.Load())
+	}
+}
+
+func generate(t testing.TB, token *pkcs11.Token, scheme provider.SignatureScheme, labels ...string) []*pkcs11.Signer {
+	t.Helper()
+	keys := make([]*pkcs11.Signer, len(labels))
+	for i, label := range labels {
+		k, err := token.GenerateKey(t.Context(), scheme, pkcs11.KeyOptions{Label: label})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[i] = k
+	}
+	return keys
+}
+
+// TestLogouts: 50 logouts under the load of 8 goroutines cost no error and no
+// wrong signature.
+func TestLogouts(t *testing.T) {
+	cfg := newSoftHSM(t)
+	token := open(t, cfg)
+	s := bind(t, provider.P256_AES128GCM_SHA256_P256)
+	keys := generate(t, token, provider.ECDSA_P256_SHA256, "a", "b", "c")
+	i := intrude(t, token, cfg.Module)
+	stop := signing(t, s, 8, keys...)
+	for range 50 {
+		time.Sleep(20 * time.Millisecond)
+		i.logout()
+	}
+	time.Sleep(20 * time.Millisecond)
+	n, longest := stop()
+	st := token.Stats()
+	t.Logf("%d signatures, longest %v, %d new logins, %d retries", n, longest, st.Regenerations, st.Retries)
+	if st.Regenerations < 25 {
+		t.Errorf("only %d new logins: the logouts were not felt", st.Regenerations)
+	}
+	if n < 100 {
+		t.Errorf("only %d signatures", n)
+	}
+	if h := token.Health(); h.Condition != pkcs11.Healthy {
+		t.Errorf("afterwards the token is %v: %v", h.Condition, h.LastError)
+	}
+}
+
+// TestStaleHandles is the trap that handles are: after a new initialisation the
+// same handle is another key. The module is finalised under idle sessions, and
+// the keys are used in another order than they were found in at first.
+func TestStaleHandles(t *testing.T) {
+	cfg := newSoftHSM(t)
+	token := open(t, cfg)
+	s := bind(t, provider.P256_AES128GCM_SHA256_P256)
+	keys := generate(t, token, provider.ECDSA_P256_SHA256, "a", "b", "c")
+	i := intrude(t, token, cfg.Module)
+	for round, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}, {2, 0, 1}} {
+		for _, k := range order {
+			msg := fmt.Appendf(nil, "round %d", round)
+			sig, err := keys[k].Sign(t.Context(), nil, msg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for other := range keys {
+				if ok := s.Verify(keys[other].Public(), msg, sig) == nil; ok != (other == k) {
+					t.Fatalf("round %d: a signature of key %d fits key %d: %v", round, k, other, ok)
+				}
+			}
+		}
+		i.must(i.ctx.Finalize())
+	}
+	if n := token.Stats().Reinits; n != 3 {
+		t.Errorf("%d new initialisations, want 3", n)
+	}
+	if err := token.Check(t.Context()); err != nil { // leaves the module initialised for Close
+		t.Fatal(err)
+	}
+}
+
+// TestForeignReinit: somebody finalises the module, initialises it, logs in and
+// has sessions of its own, so that old handles work and mean something else.
+func TestForeignReinit(t *testing.T) {
+	cfg := newSoftHSM(t)
+	cfg.VerifyAll = true
+	token := open(t, cfg)
+	s := bind(t, provider.P256_AES128GCM_SHA256_P256)
+	keys := generate(t, token, provider.ECDSA_P256_SHA256, "a", "b", "c")
+	i := intrude(t, token, cfg.Module)
+	for round := range 5 {
+		for k := range keys {
+			msg := fmt.Appendf(nil, "round %d", round)
+			sig, err := keys[k].Sign(t.Context(), nil, msg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Verify(keys[k].Public(), msg, sig); err != nil {
+				t.Fatalf("round %d: key %d: %v", round, k, err)
+			}
+		}
+		i.must(i.ctx.Finalize())
+		i.must(i.ctx.Initialize())
+		for range round {
+			session, err := i.ctx.OpenSession(i.slot, p11.CKF_SERIAL_SESSION|p11.CKF_RW_SESSION)
+			i.must(err)
+			i.ctx.Login(session, p11.CKU_USER, testPIN)
+			for _, label := range []string{"c", "b", "a"} {
+				i.must(i.ctx.FindObjectsInit(session, []*p11.Attribute{p11.NewAttribute(p11.CKA_LABEL, label)}))
+				_, _, err = i.ctx.FindObjects(session, 10)
+				i.must(err)
+				i.must(i.ctx.FindObjectsFinal(session))
+			}
+		}
+	}
+}
