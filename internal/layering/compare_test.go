@@ -69,6 +69,7 @@ var publicCompares = map[string]string{
 	"provider/pkcs11.Token.findKeys":               "public keys",
 	"provider/pkcs11.curve.publicKey":              "public keys",
 	"provider/pkcs11.curveOf":                      "names of curves",
+	"provider/pkcs11.Token.parseRef":               "names of tokens",
 	"provider/pkcs11.session.publicOf":             "public keys",
 }
 

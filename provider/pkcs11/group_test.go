@@ -116,3 +116,71 @@ func TestGroupSignsInTheToken(t *testing.T) {
 		})
 	}
 }
+
+// TestGroupKeepsItsKeysInTheToken is a group of which one member joins with an
+// init key of the token and keeps its leaf key there, loads the group again,
+// and leaves no object behind but that leaf key.
+func TestGroupKeepsItsKeysInTheToken(t *testing.T) {
+	token := open(t, newSoftHSM(t))
+	for _, id := range []provider.CipherSuite{provider.P256_AES128GCM_SHA256_P256, provider.X25519_AES128GCM_SHA256_Ed25519} {
+		t.Run(id.String(), func(t *testing.T) {
+			ctx := t.Context()
+			signer, err := token.GenerateKey(ctx, bind(t, id).Params().Signature, pkcs11.KeyOptions{Label: "bob"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			objects := func() int {
+				t.Helper()
+				all, err := token.Keys().Objects(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(all)
+			}
+			before := objects()
+			alice, bob := newClient(t, id, "alice", nil), newClient(t, id, "bob", signer, token.Keys())
+			group, err := mls.NewGroup(ctx, alice.provider, alice.signer, alice.credential, alice.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bobs := bob.addTo(t, alice, group)
+			if n := objects() - before; n != 1 {
+				t.Errorf("after joining there are %d objects, want the leaf key alone", n)
+			}
+			wantDelivered(t, group, bobs, "to a key in the token")
+			for range 3 { // each commit of Alice's encrypts a path secret to Bob's leaf key
+				bundle, err := group.SelfUpdate(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := group.MergePending(ctx); err != nil {
+					t.Fatal(err)
+				}
+				got, err := bobs.Process(ctx, bundle.Commit, mls.ProcessOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := bobs.Merge(ctx, got.(*mls.StagedCommit)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if bundle, err := bobs.SelfUpdate(ctx); err != nil {
+				t.Fatal(err)
+			} else if err := bobs.MergePending(ctx); err != nil {
+				t.Fatal(err)
+			} else if got, err := group.Process(ctx, bundle.Commit, mls.ProcessOptions{}); err != nil {
+				t.Fatal(err)
+			} else if err := group.Merge(ctx, got.(*mls.StagedCommit)); err != nil {
+				t.Fatal(err)
+			}
+			if n := objects() - before; n != 1 {
+				t.Errorf("after a new leaf key there are %d objects, want that key alone", n)
+			}
+			loaded, err := mls.LoadGroup(ctx, bob.provider, bobs.ID(), mls.Signers(signer), bob.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantDelivered(t, group, loaded, "after loading")
+		})
+	}
+}

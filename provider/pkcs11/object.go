@@ -173,6 +173,39 @@ func (t *Token) findKeys(ctx context.Context, q Query) (keys []found, err error)
 	return keys, err
 }
 
+// listPrivate lists all private keys without their public halves.
+func (t *Token) listPrivate(ctx context.Context) (keys []KeyInfo, err error) {
+	err = t.use(ctx, "list keys", func(ctx context.Context, s *session) error {
+		type answer struct{ keys []KeyInfo }
+		a := new(answer)
+		err := s.do(ctx, "find", func() error {
+			lib := t.m.lib
+			handles, err := lib.find(s.h, []attribute{{ckaClass, uint(ckoPrivateKey)}}, maxObjects)
+			if err == nil && len(handles) == 0 {
+				err = s.mustSee(lib)
+			}
+			for _, h := range handles {
+				if err != nil {
+					break
+				}
+				var id, label, derive []byte
+				if id, err = lib.read(s.h, h, ckaID); err == nil {
+					if label, err = lib.read(s.h, h, ckaLabel); err == nil {
+						derive, err = lib.read(s.h, h, ckaDerive)
+					}
+				}
+				a.keys = append(a.keys, KeyInfo{ID: id, Label: string(label), Derive: isTrue(derive, false)})
+			}
+			return err
+		})
+		if err == nil {
+			keys = a.keys
+		}
+		return err
+	})
+	return keys, err
+}
+
 func (q Query) template() (t []attribute) {
 	if len(q.ID) > 0 {
 		t = append(t, attribute{ckaID, q.ID})

@@ -185,6 +185,14 @@ func TestSessionLimit(t *testing.T) {
 	f.limit = 4 // it does not say so
 	token := f.open(t, func(c *Config) { c.MaxSessions = 32 })
 	k := f.key(t, token, "a")
+	f.set(func() {
+		f.fault = func(call string, _ int) error {
+			if call == "sign" {
+				time.Sleep(5 * time.Millisecond)
+			}
+			return nil
+		}
+	})
 	var all sync.WaitGroup
 	for range 32 {
 		all.Go(func() { signs(t, k, "x") })

@@ -97,8 +97,14 @@ func (k *Signer) Sign(ctx context.Context, dst, msg []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
+	return k.sign(ctx, dst, data, func(sig []byte) bool { return k.suite.Verify(k.info.Public, msg, sig) == nil })
+}
+
+// sign makes a signature of data, which belongs to the call, and which verify
+// checks.
+func (k *Signer) sign(ctx context.Context, dst, data []byte, verify func(sig []byte) bool) ([]byte, error) {
 	out := dst
-	err = k.t.use(ctx, "sign", func(ctx context.Context, s *session) error {
+	err := k.t.use(ctx, "sign", func(ctx context.Context, s *session) error {
 		l, err := k.locate(ctx, s)
 		if err != nil {
 			return err
@@ -107,7 +113,7 @@ func (k *Signer) Sign(ctx context.Context, dst, msg []byte) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		out, err = k.finish(dst, raw, l, msg)
+		out, err = k.finish(dst, raw, l, verify)
 		return err
 	})
 	if err != nil {
@@ -154,7 +160,7 @@ func (k *Signer) signAt(ctx context.Context, s *session, l *located, data []byte
 
 // finish appends the signature in RFC 9420's encoding. It verifies the first
 // one of each login, and every one if configured.
-func (k *Signer) finish(dst, raw []byte, l *located, msg []byte) ([]byte, error) {
+func (k *Signer) finish(dst, raw []byte, l *located, verify func(sig []byte) bool) ([]byte, error) {
 	out := dst
 	if k.curve.nist() {
 		out = appendDER(dst, raw)
@@ -164,7 +170,7 @@ func (k *Signer) finish(dst, raw []byte, l *located, msg []byte) ([]byte, error)
 	if out != nil && l.verified.Load() && !k.t.cfg.VerifyAll {
 		return out, nil
 	}
-	if out == nil || k.suite.Verify(k.info.Public, msg, out[len(dst):]) != nil {
+	if out == nil || !verify(out[len(dst):]) {
 		k.at.CompareAndSwap(l, nil)
 		return dst, fmt.Errorf("%w: %w", ErrBadSignature, errKeyMoved)
 	}
