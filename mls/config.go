@@ -50,6 +50,22 @@ const (
 	EachMessage
 )
 
+// An ExternalCommitPolicy says which external commits are accepted, RFC 9420
+// §12.4.3.2. Who has a GroupInfo and a signature key of a client that the
+// Authenticator knows comes in by one without being asked in; with a member's
+// signature key also in that member's place.
+type ExternalCommitPolicy uint8
+
+const (
+	// RefuseExternalCommits is the default.
+	RefuseExternalCommits ExternalCommitPolicy = iota
+	// AcceptExternalJoins accepts those that remove nobody.
+	AcceptExternalJoins
+	// AcceptExternalCommits accepts also those by which a client takes the
+	// place of its old leaf.
+	AcceptExternalCommits
+)
+
 // Defaults of Config.
 const (
 	DefaultOutOfOrder     = 5
@@ -85,6 +101,11 @@ type Config struct {
 	WireFormat WireFormatPolicy
 	Padding    Padding
 	Receive    ReceivePolicy
+
+	// ExternalCommits says who may join on its own; the default is nobody. All
+	// members must agree on it, or some can't follow the others. It does not
+	// matter for who joins by JoinExternal.
+	ExternalCommits ExternalCommitPolicy
 
 	// PastEpochs is how many epochs before the current one are kept for
 	// late application messages, and PastEpochAge for how long at most after
@@ -174,6 +195,9 @@ func (c Config) resolve() (config, error) {
 	}
 	if c.Receive > EachMessage {
 		return config{}, errors.New("mls: Config.Receive is unknown")
+	}
+	if c.ExternalCommits > AcceptExternalCommits {
+		return config{}, errors.New("mls: Config.ExternalCommits is unknown")
 	}
 	if c.CipherSuite == 0 {
 		c.CipherSuite = provider.X25519_AES128GCM_SHA256_Ed25519

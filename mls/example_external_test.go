@@ -11,12 +11,13 @@ import (
 func ExampleJoinExternal() {
 	ctx := context.Background()
 	alice, carol := newPerson("alice"), newPerson("carol")
+	alice.config.ExternalCommits = mls.AcceptExternalJoins // nobody may by default
 	a := alice.create(ctx)[0]
 	info := must(a.GroupInfo(ctx, mls.GroupInfoOptions{ExternalPub: true}))
 
 	join := must(mls.JoinExternal(ctx, carol.provider, info, carol.signer, carol.credential, carol.config, mls.ExternalOptions{}))
 
-	// The members' Authenticator was asked about Carol when the commit is staged.
+	// The members' Authenticator is asked about Carol when the commit is staged.
 	staged := must(a.Process(ctx, join.Commit(), mls.ProcessOptions{})).(*mls.StagedCommit)
 	fmt.Println("external:", staged.External())
 	check(a.Merge(ctx, staged))

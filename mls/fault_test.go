@@ -52,6 +52,7 @@ func newActor(t testing.TB, seed uint64, name string, cfg mls.Config) *actor {
 	a := &actor{name: name, mem: mem.New(), cfg: cfg}
 	a.cfg.CipherSuite, a.cfg.Authenticator = providertest.Toy1, acceptAll
 	a.cfg.TestingOnlyPrivateSuites = true
+	a.cfg.ExternalCommits = mls.AcceptExternalCommits
 	a.store = providertest.NewFaultStorage(a.mem)
 	a.rand = &providertest.FaultRand{Inner: providertest.NewRand(seed)}
 	crypto := providertest.ToyCrypto(a.rand)

@@ -80,7 +80,7 @@ func FuzzProcess(f *testing.F) {
 	}
 	var groups []live
 	for _, wire := range []mls.WireFormatPolicy{mls.MixedCiphertext, mls.MixedPlaintext} {
-		alice, bob, carol := seededTrio(f, mls.Config{WireFormat: wire})
+		alice, bob, carol := seededTrio(f, mls.Config{WireFormat: wire, ExternalCommits: mls.AcceptExternalCommits})
 		dave := seeded(f, "dave", mls.Config{})
 		l := live{reader: carol, genuine: [][]byte{bob.send("text"), bob.propose(mls.UpdateProposal())}}
 		l.genuine = append(l.genuine,

@@ -264,6 +264,7 @@ func TestPendingCommitSurvivesReload(t *testing.T) {
 
 func TestExternalJoin(t *testing.T) {
 	suites(t, func(t *testing.T, cfg mls.Config) {
+		cfg.ExternalCommits = mls.AcceptExternalCommits
 		alice, bob, carol := newClient(t, "alice", cfg), newClient(t, "bob", cfg), newClient(t, "carol", cfg)
 		alice.create()
 		alice.add(nil, bob)

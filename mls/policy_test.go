@@ -1,6 +1,7 @@
 package mls_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestKeepNone(t *testing.T) {
 
 // TestExternalJoinerIsAdded: who joins by an external commit is among the added.
 func TestExternalJoinerIsAdded(t *testing.T) {
-	alice, carol := newClient(t, "alice", mls.Config{}), newClient(t, "carol", mls.Config{})
+	alice, carol := newClient(t, "alice", mls.Config{ExternalCommits: mls.AcceptExternalJoins}), newClient(t, "carol", mls.Config{})
 	alice.create()
 	gi, err := alice.group.GroupInfo(t.Context(), mls.GroupInfoOptions{ExternalPub: true})
 	if err != nil {
@@ -54,6 +55,70 @@ func TestExternalJoinerIsAdded(t *testing.T) {
 	added := out.(*mls.StagedCommit).Added()
 	if len(added) != 1 || string(added[0].Credential.Identity) != "carol" {
 		t.Errorf("added: %+v", added)
+	}
+}
+
+// TestV145_ExternalCommits: who may join on its own is the members' choice, nobody by
+// default, and their Authenticator is asked about each, one who comes back included.
+func TestV145_ExternalCommits(t *testing.T) {
+	ctx := t.Context()
+	for policy, allowed := range map[mls.ExternalCommitPolicy]struct{ join, resync bool }{
+		mls.RefuseExternalCommits: {},
+		mls.AcceptExternalJoins:   {join: true},
+		mls.AcceptExternalCommits: {join: true, resync: true},
+	} {
+		var asked []mls.AuthRequest
+		alice, bob, carol := newClient(t, "alice", mls.Config{ExternalCommits: policy}), newClient(t, "bob", mls.Config{}), newClient(t, "carol", mls.Config{})
+		alice.create()
+		alice.add(nil, bob)
+		observer, err := alice.group.Observe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		alice.cfg.Authenticator = mls.AuthenticatorFunc(func(_ context.Context, r mls.AuthRequest) error {
+			asked = append(asked, r)
+			return nil
+		})
+		alice.reload()
+		gi, err := alice.group.GroupInfo(ctx, mls.GroupInfoOptions{ExternalPub: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := bob.group.OwnIndex()
+		for _, tc := range []struct {
+			who     *client
+			opt     mls.ExternalOptions
+			allowed bool
+		}{{carol, mls.ExternalOptions{}, allowed.join}, {bob, mls.ExternalOptions{Resync: &old}, allowed.resync}} {
+			x, err := mls.JoinExternal(ctx, tc.who.p, gi, tc.who.signer, tc.who.cred, tc.who.cfg, tc.opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked = nil
+			out, err := alice.group.Process(ctx, x.Commit(), mls.ProcessOptions{})
+			_, seen := observer.Process(ctx, x.Commit())
+			var refused *mls.ValidationError
+			switch {
+			case !tc.allowed:
+				if !errors.As(err, &refused) || refused.Check.String() != "V145" || len(asked) > 0 {
+					t.Errorf("policy %d, %s: %v, asked %d times", policy, tc.who.name, err, len(asked))
+				}
+				if !errors.As(seen, &refused) || refused.Check.String() != "V145" {
+					t.Errorf("policy %d, %s: observer: %v", policy, tc.who.name, seen)
+				}
+			case err != nil || seen != nil:
+				t.Errorf("policy %d, %s: %v, observer: %v", policy, tc.who.name, err, seen)
+			default:
+				out.(*mls.StagedCommit).Discard()
+				if len(asked) != 1 || asked[0].Use != mls.AuthExternalJoin || (asked[0].Replaces != nil) != (tc.opt.Resync != nil) {
+					t.Errorf("policy %d, %s: asked %+v", policy, tc.who.name, asked)
+				}
+			}
+		}
+	}
+	_, err := mls.NewGroup(ctx, newClient(t, "eve", mls.Config{}).p, nil, mls.Credential{}, mls.Config{Authenticator: acceptAll, ExternalCommits: 9})
+	if err == nil {
+		t.Error("an unknown policy was taken")
 	}
 }
 

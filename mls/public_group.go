@@ -224,11 +224,6 @@ func (p *PublicGroup) stage(ctx context.Context, base *publicView, msg []byte, a
 	if err != nil {
 		return nil, err
 	}
-	if c.external() {
-		if err := verifySender(base.publicState, ac, c.path.LeafNode.SignatureKey); err != nil {
-			return nil, err // V074, V182
-		}
-	}
 	if err := authenticate(ctx, &p.cfg, base.context.GroupID, c.result.NewCredentials); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,8 @@ func (c *client) observe() *mls.PublicGroup {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	cfg := mls.Config{Authenticator: acceptAll, AllowNewMember: func(*mls.KeyPackage) bool { return true }}
+	cfg := mls.Config{Authenticator: acceptAll, AllowNewMember: func(*mls.KeyPackage) bool { return true },
+		ExternalCommits: mls.AcceptExternalJoins}
 	if _, err := mls.NewPublicGroup(c.t.Context(), c.p.Crypto(), gi, cfg); !errors.Is(err, mls.ErrNoRatchetTree) {
 		c.t.Errorf("observing without the tree: %v", err)
 	}
@@ -71,7 +72,7 @@ func sees(t *testing.T, p *mls.PublicGroup, c *client) {
 func reloaded(t *testing.T, p *mls.PublicGroup, c *client) *mls.PublicGroup {
 	t.Helper()
 	state := p.AppendState(nil)
-	q, err := mls.LoadPublicGroup(c.p.Crypto(), state, mls.Config{Authenticator: acceptAll})
+	q, err := mls.LoadPublicGroup(c.p.Crypto(), state, mls.Config{Authenticator: acceptAll, ExternalCommits: mls.AcceptExternalJoins})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func reloaded(t *testing.T, p *mls.PublicGroup, c *client) *mls.PublicGroup {
 // the open, and after a restart.
 func TestPublicGroup(t *testing.T) {
 	ctx := t.Context()
-	cfg := mls.Config{WireFormat: mls.PurePlaintext}
+	cfg := mls.Config{WireFormat: mls.PurePlaintext, ExternalCommits: mls.AcceptExternalJoins}
 	alice, bob, carol, dave := newClient(t, "alice", cfg), newClient(t, "bob", cfg), newClient(t, "carol", cfg), newClient(t, "dave", cfg)
 	alice.create()
 	p := alice.observe()

@@ -12,7 +12,7 @@ import (
 // TestResyncDeletesOldKeys: who comes back by an external commit has one private
 // key afterwards, whatever the old membership had.
 func TestResyncDeletesOldKeys(t *testing.T) {
-	alice, carol := newClient(t, "alice", mls.Config{}), newClient(t, "carol", mls.Config{})
+	alice, carol := newClient(t, "alice", mls.Config{ExternalCommits: mls.AcceptExternalCommits}), newClient(t, "carol", mls.Config{})
 	crypto := soft.New(soft.Options{})
 	keys := providertest.NewFaultKeys(crypto.SoftwareKeys())
 	carol.p = provider.Bundle{Backend: crypto, Custody: []provider.Keys{keys}, Store: carol.store}

@@ -195,7 +195,8 @@ func TestUnknownIsAnothers(t *testing.T) {
 // takes its own new key for an old one.
 func TestUnknownJoin(t *testing.T) {
 	ctx := t.Context()
-	alice, bob, carol := newClient(t, "alice", mls.Config{}), newClient(t, "bob", mls.Config{}), newClient(t, "carol", mls.Config{})
+	cfg := mls.Config{ExternalCommits: mls.AcceptExternalCommits}
+	alice, bob, carol := newClient(t, "alice", cfg), newClient(t, "bob", cfg), newClient(t, "carol", cfg)
 	alice.create()
 	store, keys := bob.faulty()
 	b, err := alice.group.AddMembers(ctx, bob.keyPackage())

@@ -45,6 +45,11 @@ func (c *change) provisional() []byte {
 // public state goes. lookup finds the proposals that it refers to.
 func stageChange(base *publicState, cfg *config, ac *proto.AuthenticatedContent, lookup func(ref []byte) (proposal.Entry, bool)) (*change, error) {
 	commit, sender := ac.Content.Commit, ac.Content.Sender
+	if sender.Type == proto.SenderTypeNewMemberCommit {
+		if err := admitExternal(base, cfg, ac); err != nil {
+			return nil, err
+		}
+	}
 	entries, err := proposal.Resolve(commit, sender, lookup)
 	if err != nil {
 		return nil, err
@@ -54,13 +59,8 @@ func stageChange(base *publicState, cfg *config, ac *proto.AuthenticatedContent,
 	if err := env.ValidateList(entries, sender); err != nil {
 		return nil, err
 	}
-	if c.path == nil {
-		if c.external() {
-			return nil, check.Errorf(check.V161, "external commit without path")
-		}
-		if proposal.PathRequired(entries) {
-			return nil, check.Errorf(check.V160, "proposals need a path")
-		}
+	if c.path == nil && proposal.PathRequired(entries) {
+		return nil, check.Errorf(check.V160, "proposals need a path")
 	}
 	if err := c.apply(env); err != nil {
 		return nil, err
@@ -79,6 +79,25 @@ func stageChange(base *publicState, cfg *config, ac *proto.AuthenticatedContent,
 	}
 	c.finish(edit.Finish())
 	return c, nil
+}
+
+// admitExternal is what comes before all work for an external commit, which anybody
+// can send: the policy, V145, and its signature, V074, V182, for which the key is that
+// of its path.
+func admitExternal(base *publicState, cfg *config, ac *proto.AuthenticatedContent) error {
+	commit := ac.Content.Commit
+	if cfg.ExternalCommits == RefuseExternalCommits {
+		return check.Errorf(check.V145, "external commits are not accepted")
+	}
+	if commit.Path == nil {
+		return check.Errorf(check.V161, "external commit without path")
+	}
+	for i, p := range commit.Proposals.All() {
+		if cfg.ExternalCommits == AcceptExternalJoins && p.Proposal != nil && p.Proposal.Type == proto.ProposalTypeRemove {
+			return check.AtProposal(check.Errorf(check.V145, "external commits that remove a leaf are not accepted"), i)
+		}
+	}
+	return verifySender(base, ac, commit.Path.LeafNode.SignatureKey)
 }
 
 // apply applies the proposals.
@@ -219,12 +238,6 @@ func (g *Group) stageReceived(ctx context.Context, base *epoch, msg []byte, ac *
 	c, err := stageChange(base.publicState, &g.cfg, ac, lookup)
 	if err != nil {
 		return nil, err
-	}
-	if c.external() {
-		// V074, V182: the key of an external committer is that of its path.
-		if err := verifySender(base.publicState, ac, c.path.LeafNode.SignatureKey); err != nil {
-			return nil, err
-		}
 	}
 	if err := authenticate(ctx, &g.cfg, g.id, c.result.NewCredentials); err != nil {
 		return nil, err

@@ -425,7 +425,11 @@ func TestV148_ResyncIsOfTheSameClient(t *testing.T) {
 	if c := r.NewCredentials; len(c) != 1 || c[0].Replaces == nil || c[0].Use != CredentialExternalJoin {
 		t.Errorf("to authenticate: %+v", c)
 	}
-	accept(t, w.path(resync(), joiner, 1, w.signers[1], as("member 1"))) // with the old signature key
+	r = resync()
+	accept(t, w.path(r, joiner, 1, w.signers[1], as("member 1"))) // with the old signature key
+	if c := r.NewCredentials; len(c) != 1 || c[0].Replaces == nil || c[0].Use != CredentialExternalJoin {
+		t.Errorf("to authenticate of who comes back as it was: %+v", c)
+	}
 	refuse(t, w.path(resync(), joiner, 1, w.newSigner(), func(l *proto.LeafNode) {
 		as("member 1")(l)
 		l.EncryptionKey = w.env.Tree.Leaf(1).EncryptionKey

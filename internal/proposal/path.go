@@ -8,7 +8,8 @@ import (
 
 // ValidatePathLeaf checks the leaf of a commit's path, RFC 9420 §7.3, §12.4.2,
 // against the tree and the extensions after the proposals (V162), and adds its
-// credential, if it is a new one, to r.NewCredentials. index is the committer's
+// credential to r.NewCredentials: a member's if it is a new one, an external
+// committer's always. index is the committer's
 // leaf in that tree: its own, or an external committer's leftmost blank one. r
 // is the result of Apply, with no path merged yet.
 //
@@ -45,15 +46,16 @@ func (e *Env) validatePathLeaf(r *Result, leaf *proto.LeafNode, index treemath.L
 	if err := verify(e.Suite, leafJob(leaf, e.Context.GroupID, index)); err != nil {
 		return err
 	}
-	switch {
-	case !external:
+	if !external {
 		r.replaced(index, leaf, old, CredentialUpdate)
-	case old != nil:
-		r.replaced(index, leaf, old, CredentialExternalJoin)
-	default:
-		r.NewCredentials = append(r.NewCredentials, CredentialCheck{Leaf: index, Credential: &leaf.Credential,
-			SignatureKey: leaf.SignatureKey, Use: CredentialExternalJoin, Proposal: check.NoIndex})
+		return nil
 	}
+	joiner := CredentialCheck{Leaf: index, Credential: &leaf.Credential,
+		SignatureKey: leaf.SignatureKey, Use: CredentialExternalJoin, Proposal: check.NoIndex}
+	if old != nil {
+		joiner.Replaces = &old.Credential
+	}
+	r.NewCredentials = append(r.NewCredentials, joiner)
 	return nil
 }
 
