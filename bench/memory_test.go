@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"testing"
 
@@ -10,8 +9,8 @@ import (
 	"github.com/hardmls/hardmls/mls"
 )
 
-// memoryLimits bound the live heap of one group, with its encoded leaves and
-// without past epochs.
+// memoryLimits bound the live heap of one group in a full tree, with its encoded
+// leaves and without past epochs.
 var memoryLimits = []struct {
 	members int
 	bytes   float64
@@ -28,7 +27,7 @@ func TestGroupMemory(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	for _, l := range memoryLimits[:2] {
-		if got := groupMemory(t, l.members, mls.KeepNone); got > l.bytes {
+		if got := groupMemory(t, newFullGroup(t, l.members), l.members, mls.KeepNone); got > l.bytes {
 			t.Errorf("%d members: %.0f bytes, at most %.0f", l.members, got, l.bytes)
 		}
 	}
@@ -36,26 +35,29 @@ func TestGroupMemory(t *testing.T) {
 
 // BenchmarkGroupMemory reports the live heap of one group as bytes/group.
 func BenchmarkGroupMemory(b *testing.B) {
-	for _, l := range memoryLimits {
-		b.Run(fmt.Sprintf("suite=%d/members=%d", centre.suite, l.members), func(b *testing.B) {
-			var got, two float64
-			for b.Loop() {
-				got = groupMemory(b, l.members, mls.KeepNone)
-				two = groupMemory(b, l.members, 2)
-			}
-			b.ReportMetric(got, "bytes/group")
-			b.ReportMetric((two-got)/2, "bytes/past-epoch")
-			b.ReportMetric(got/float64(l.members), "bytes/member")
-			b.ReportMetric(0, "ns/op")
-		})
+	for _, t := range trees {
+		for _, l := range memoryLimits {
+			b.Run(groupName(t.name, l.members), func(b *testing.B) {
+				p := t.make(b, l.members)
+				var got float64
+				for b.Loop() {
+					got = groupMemory(b, p, l.members, mls.KeepNone)
+				}
+				b.ReportMetric(got, "bytes/group")
+				b.ReportMetric(got/float64(l.members), "bytes/member")
+				if t.name == "full" { // it has past epochs
+					b.ReportMetric((groupMemory(b, p, l.members, 2)-got)/2, "bytes/past-epoch")
+				}
+				b.ReportMetric(0, "ns/op")
+			})
+		}
 	}
 }
 
 // groupMemory loads one stored group several times over and returns what the heap
 // grew by for each.
-func groupMemory(tb testing.TB, members, past int) float64 {
+func groupMemory(tb testing.TB, p *pair, members, past int) float64 {
 	ctx := context.Background()
-	p := newFullGroup(tb, members)
 	groups := make([]*mls.Group, 3+1000/members)
 	cfg := config(centre.suite)
 	cfg.PastEpochs = past

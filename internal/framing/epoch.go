@@ -47,7 +47,7 @@ type Epoch struct {
 
 // NewEpoch prepares an epoch. context is the encoded GroupContext. The secrets
 // are Nh bytes each; membershipKey is nil for an epoch that is past and takes
-// nothing but PrivateMessages. Everything is copied.
+// nothing but PrivateMessages. All is copied but context, which stays as it is.
 func NewEpoch(s provider.Suite, groupID []byte, epoch uint64, context, senderDataSecret, membershipKey []byte) *Epoch {
 	header := make([]byte, 0, 4+wire.VarintLen(len(groupID))+len(groupID)+8)
 	header = binary.BigEndian.AppendUint16(header, uint16(proto.MLS10))
@@ -61,7 +61,7 @@ func NewEpoch(s provider.Suite, groupID []byte, epoch uint64, context, senderDat
 		number:     epoch,
 		header:     header,
 		groupID:    id[:len(id):len(id)],
-		context:    bytes.Clone(context),
+		context:    context,
 		senderData: bind(s, senderDataSecret),
 		membership: bind(s, membershipKey),
 	}
