@@ -388,12 +388,11 @@ func externalSenderCredentials(context *proto.GroupContext, checks []proposal.Cr
 }
 
 func treeCredentials(tree *ratchettree.Tree) []proposal.CredentialCheck {
-	var checks []proposal.CredentialCheck
-	tree.Members(func(i treemath.LeafIndex, leaf *proto.LeafNode) bool {
-		checks = append(checks, proposal.CredentialCheck{Leaf: i, Credential: &leaf.Credential,
-			SignatureKey: leaf.SignatureKey, Use: proposal.CredentialUse(AuthTree), Proposal: check.NoIndex})
-		return true
-	})
+	checks := make([]proposal.CredentialCheck, 0, tree.MemberCount())
+	for i, c := range tree.Credentials {
+		checks = append(checks, proposal.CredentialCheck{Leaf: i, Credential: c,
+			SignatureKey: tree.SignatureKey(i), Use: proposal.CredentialUse(AuthTree), Proposal: check.NoIndex})
+	}
 	return checks
 }
 

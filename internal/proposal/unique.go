@@ -94,6 +94,21 @@ func (l *list) after(yield func(i treemath.LeafIndex, leaf *proto.LeafNode, posi
 	})
 }
 
+// credentialsAfter is after for credentials.
+func (l *list) credentialsAfter(yield func(i treemath.LeafIndex, c *proto.Credential) bool) {
+	for i, c := range l.Tree.Credentials {
+		if _, removed := l.removes[i]; removed {
+			continue
+		}
+		if u, updated := l.updates[i]; updated {
+			c = &l.entries[u].Proposal.Update.Credential
+		}
+		if !yield(i, c) {
+			return
+		}
+	}
+}
+
 // credential returns the credential of the Add at a position.
 func (l *list) credential(position int) *proto.Credential {
 	return &l.entries[position].Proposal.Add.LeafNode.Credential
@@ -143,9 +158,9 @@ func (l *list) checkClientIDs(id func(*proto.Credential) []byte, confirm ...func
 		added[string(k)] = i
 	}
 	var err error
-	l.after(func(leaf treemath.LeafIndex, n *proto.LeafNode, _ int) bool {
-		k := id(&n.Credential)
-		if i, dup := added[string(k)]; k != nil && dup && same(&n.Credential, l.credential(i)) {
+	l.credentialsAfter(func(leaf treemath.LeafIndex, c *proto.Credential) bool {
+		k := id(c)
+		if i, dup := added[string(k)]; k != nil && dup && same(c, l.credential(i)) {
 			err = l.fail(i, errMember(leaf))
 		}
 		return err == nil
@@ -165,9 +180,9 @@ func (l *list) checkPairs(same func(a, b *proto.Credential) bool) error {
 		}
 	}
 	var err error
-	l.after(func(leaf treemath.LeafIndex, n *proto.LeafNode, _ int) bool {
+	l.credentialsAfter(func(leaf treemath.LeafIndex, c *proto.Credential) bool {
 		for _, i := range l.adds {
-			if err == nil && same(&n.Credential, l.credential(i)) {
+			if err == nil && same(c, l.credential(i)) {
 				err = l.fail(i, errMember(leaf))
 			}
 		}

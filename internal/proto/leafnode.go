@@ -66,6 +66,16 @@ func LeafCredentialType(enc []byte) CredentialType {
 	return CredentialType(r.Uint16())
 }
 
+// LeafCredential decodes the credential of an encoded leaf.
+func LeafCredential(enc []byte) *Credential {
+	r := wire.NewReader(enc)
+	r.Opaque()
+	r.Opaque()
+	c := new(Credential)
+	c.Decode(&r)
+	return c
+}
+
 // LeafParentHash returns the parent hash of an encoded leaf, false if it has none.
 func LeafParentHash(enc []byte) ([]byte, bool) {
 	r := wire.NewReader(enc)

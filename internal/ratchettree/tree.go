@@ -179,6 +179,11 @@ func (t *Tree) CredentialTypes(yield func(i treemath.LeafIndex, c proto.Credenti
 	t.memberNodes(func(i treemath.LeafIndex, enc []byte) bool { return yield(i, proto.LeafCredentialType(enc)) })
 }
 
+// Credentials is Members with the credential alone.
+func (t *Tree) Credentials(yield func(i treemath.LeafIndex, c *proto.Credential) bool) {
+	t.memberNodes(func(i treemath.LeafIndex, enc []byte) bool { return yield(i, proto.LeafCredential(enc)) })
+}
+
 // memberNodes is Members without decoding.
 func (t *Tree) memberNodes(yield func(i treemath.LeafIndex, enc []byte) bool) {
 	t.Nodes(func(x treemath.NodeIndex, enc []byte) bool { return !x.IsLeaf() || yield(x.Leaf(), enc) })
