@@ -18,10 +18,13 @@ import (
 // backend is provider/soft.
 func backend() *conformance.Backend { return backendOf(soft.New(soft.Options{})) }
 
-// backends are all that this machine can run, by name.
+// backends are all that this machine can run, by name; with -short, the one that
+// applications get.
 func backends(t *testing.T) map[string]*conformance.Backend {
 	m := map[string]*conformance.Backend{"soft": backend()}
 	switch c, err := asm.New(asm.Options{}); {
+	case err == nil && testing.Short():
+		return map[string]*conformance.Backend{"asm": backendOf(c)}
 	case err == nil:
 		m["asm"] = backendOf(c)
 	case !errors.Is(err, asm.ErrNoKernel):
