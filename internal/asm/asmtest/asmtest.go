@@ -19,7 +19,8 @@ type dump struct {
 
 // Residue runs f and returns where eight bytes in a row of a secret are left after it,
 // in vector registers or in the stack that it used, as they are or with the bytes of
-// each word reversed. wide looks at 32 registers of AVX-512 instead of 16 of SSE.
+// each word reversed. On amd64, wide looks at 32 registers of AVX-512 instead of 16
+// of SSE.
 // The secrets themselves must not lie on the stack.
 func Residue(wide bool, f func(), secrets ...[]byte) (found []string) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection shrinks stacks

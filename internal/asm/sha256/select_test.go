@@ -16,22 +16,25 @@ func kernels() []Kernel {
 
 func TestSelect(t *testing.T) {
 	for _, c := range []struct {
+		best   Kernel // of the builds that the row is about
 		has    cpu.Features
 		want   Kernel
 		reason string
 	}{
-		{cpu.SHA | cpu.SSE41, SHANI, "sha sse41"},
-		{cpu.SHA | cpu.SSE41 | cpu.AVX512, SHANI, "sha sse41"},
-		{cpu.SHA | cpu.AES, Generic, "lacking sse41"},
-		{cpu.SSE41 | cpu.AVX2, Generic, "lacking sha"},
-		{0, Generic, "lacking sha sse41"},
+		{SHANI, cpu.SHA | cpu.SSE41, SHANI, "sha sse41"},
+		{SHANI, cpu.SHA | cpu.SSE41 | cpu.AVX512, SHANI, "sha sse41"},
+		{SHANI, cpu.SHA | cpu.AES, Generic, "lacking sse41"},
+		{SHANI, cpu.SSE41 | cpu.AVX2, Generic, "lacking sha"},
+		{SHANI, 0, Generic, "lacking sha sse41"},
+		{SHA2, cpu.AES | cpu.PMULL | cpu.SHA2, SHA2, "sha2"},
+		{SHA2, cpu.AES | cpu.PMULL | cpu.SHA3, Generic, "lacking sha2"},
+		{Generic, cpu.SHA | cpu.SSE41 | cpu.SHA2, Generic, "none for this architecture and build"},
 	} {
-		want, reason := c.want, c.reason
-		if !hasSHANI {
-			want, reason = Generic, "none for this architecture and build"
+		if c.best != best {
+			continue
 		}
-		if k, why := Select(c.has); k != want || why != reason {
-			t.Errorf("%v: %v, %q; want %v, %q", c.has, k, why, want, reason)
+		if k, why := Select(c.has); k != c.want || why != c.reason {
+			t.Errorf("%v: %v, %q; want %v, %q", c.has, k, why, c.want, c.reason)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type Kernel uint8
 const (
 	Generic Kernel = iota // Go; crypto/sha256 is faster where it has assembly
 	SHANI                 // amd64: SHA, SSSE3
+	SHA2                  // arm64: SHA2
 )
 
 // String names the kernel as a report does.
@@ -32,6 +33,8 @@ func (k Kernel) String() string {
 	switch k {
 	case SHANI:
 		return "sha-ni"
+	case SHA2:
+		return "sha2"
 	}
 	return "generic"
 }

@@ -2,7 +2,13 @@
 
 package sha256
 
-const hasSHANI = true
+import "github.com/hardmls/hardmls/internal/asm/cpu"
+
+// best is the kernel of this build, and needs what it takes.
+const (
+	best  = SHANI
+	needs = cpu.SHA | cpu.SSE41
+)
 
 // The kernels keep a state as F, E, B, A, H, G, D, C.
 
@@ -60,7 +66,7 @@ func prepare(kernel Kernel, k *Key, b *block) {
 	case SHANI:
 		keySHANI(k, b)
 	default:
-		prepareGeneric(k, b)
+		prepareGeneric(kernel, k, b)
 	}
 }
 
@@ -93,7 +99,7 @@ func step(kernel Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte,
 		raceWrite(secret[:])
 		stepSHANI(&key[0], uint64(len(key)-16), &nonce[0], secret, b)
 	default:
-		stepGeneric(key, nonce, secret, b)
+		stepGeneric(kernel, key, nonce, secret, b)
 	}
 }
 
@@ -103,6 +109,6 @@ func next(kernel Kernel, secret *[Size]byte, b *block) {
 		raceWrite(secret[:])
 		nextSHANI(secret, b)
 	default:
-		nextGeneric(secret, b)
+		nextGeneric(kernel, secret, b)
 	}
 }

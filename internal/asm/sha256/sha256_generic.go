@@ -56,18 +56,18 @@ func storeGeneric(out *[Size]byte, s *state) {
 }
 
 // prepareGeneric sets k to the states behind a padded key.
-func prepareGeneric(k *Key, key *block) {
+func prepareGeneric(kernel Kernel, k *Key, key *block) {
 	b := *key
 	for i := range b {
 		b[i] ^= 0x36
 	}
 	k.inner = iv
-	blocksGeneric(&k.inner, b[:])
+	blocks(kernel, &k.inner, b[:])
 	for i := range b {
 		b[i] ^= 0x36 ^ 0x5c
 	}
 	k.outer = iv
-	blocksGeneric(&k.outer, b[:])
+	blocks(kernel, &k.outer, b[:])
 	clear(b[:])
 }
 
@@ -78,7 +78,7 @@ func finishGeneric(k *Key, inner *state, out *[Size]byte) {
 	b[Size] = 0x80
 	binary.BigEndian.PutUint64(b[BlockSize-8:], (BlockSize+Size)*8)
 	s := k.outer
-	blocksGeneric(&s, b[:])
+	blocks(k.kernel, &s, b[:])
 	storeGeneric(out, &s)
 	clear(b[:])
 	s = state{}
@@ -90,7 +90,7 @@ func pairGeneric(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) {
 	var out [2][Size]byte
 	for i := range b {
 		s := k.inner
-		blocksGeneric(&s, b[i][:])
+		blocks(k.kernel, &s, b[i][:])
 		finishGeneric(k, &s, &out[i])
 		s = state{}
 	}
@@ -101,27 +101,28 @@ func pairGeneric(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) {
 }
 
 // stepGeneric derives key, nonce and the next secret from the three blocks.
-func stepGeneric(key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
+func stepGeneric(kernel Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
 	var k Key
-	keyGeneric(&k, secret)
+	keyGeneric(kernel, &k, secret)
 	pairGeneric(&k, (*[2]block)(b[:2]), key, nonce)
-	blocksGeneric(&k.inner, b[2][:])
+	blocks(kernel, &k.inner, b[2][:])
 	finishGeneric(&k, &k.inner, secret)
 	k.Wipe()
 }
 
 // nextGeneric replaces secret by the tag of one block under it.
-func nextGeneric(secret *[Size]byte, b *block) {
+func nextGeneric(kernel Kernel, secret *[Size]byte, b *block) {
 	var k Key
-	keyGeneric(&k, secret)
-	blocksGeneric(&k.inner, b[:])
+	keyGeneric(kernel, &k, secret)
+	blocks(kernel, &k.inner, b[:])
 	finishGeneric(&k, &k.inner, secret)
 	k.Wipe()
 }
 
-func keyGeneric(k *Key, secret *[Size]byte) {
+func keyGeneric(kernel Kernel, k *Key, secret *[Size]byte) {
 	var padded block
 	copy(padded[:], secret[:])
-	prepareGeneric(k, &padded)
+	k.kernel = kernel
+	prepareGeneric(kernel, k, &padded)
 	clear(padded[:])
 }

@@ -1,8 +1,14 @@
-//go:build !amd64 || purego
+//go:build purego || !(amd64 || arm64)
 
 package sha256
 
-const hasSHANI = false
+import "github.com/hardmls/hardmls/internal/asm/cpu"
+
+// best is the kernel of this build, and needs what it takes.
+const (
+	best               = Generic
+	needs cpu.Features = 0
+)
 
 func initial(Kernel) state { return iv }
 
@@ -10,14 +16,14 @@ func blocks(_ Kernel, s *state, p []byte) { blocksGeneric(s, p) }
 
 func store(_ Kernel, out *[Size]byte, s *state) { storeGeneric(out, s) }
 
-func prepare(_ Kernel, k *Key, b *block) { prepareGeneric(k, b) }
+func prepare(kernel Kernel, k *Key, b *block) { prepareGeneric(kernel, k, b) }
 
 func finish(k *Key, inner *state, out *[Size]byte) { finishGeneric(k, inner, out) }
 
 func pair(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) { pairGeneric(k, b, key, nonce) }
 
-func step(_ Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
-	stepGeneric(key, nonce, secret, b)
+func step(kernel Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
+	stepGeneric(kernel, key, nonce, secret, b)
 }
 
-func next(_ Kernel, secret *[Size]byte, b *block) { nextGeneric(secret, b) }
+func next(kernel Kernel, secret *[Size]byte, b *block) { nextGeneric(kernel, secret, b) }

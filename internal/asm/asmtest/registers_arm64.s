@@ -1,0 +1,16 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// func registers(out *[2048]byte, wide bool)
+TEXT ·registers(SB), NOSPLIT, $0-9
+	MOVD   out+0(FP), R0
+	VST1.P [V0.B16, V1.B16, V2.B16, V3.B16], 64(R0)
+	VST1.P [V4.B16, V5.B16, V6.B16, V7.B16], 64(R0)
+	VST1.P [V8.B16, V9.B16, V10.B16, V11.B16], 64(R0)
+	VST1.P [V12.B16, V13.B16, V14.B16, V15.B16], 64(R0)
+	VST1.P [V16.B16, V17.B16, V18.B16, V19.B16], 64(R0)
+	VST1.P [V20.B16, V21.B16, V22.B16, V23.B16], 64(R0)
+	VST1.P [V24.B16, V25.B16, V26.B16, V27.B16], 64(R0)
+	VST1.P [V28.B16, V29.B16, V30.B16, V31.B16], 64(R0)
+	RET

@@ -1,0 +1,44 @@
+//go:build !purego
+
+package sha256
+
+import "github.com/hardmls/hardmls/internal/asm/cpu"
+
+// best is the kernel of this build, and needs what it takes.
+const (
+	best  = SHA2
+	needs = cpu.SHA2
+)
+
+// blocksSHA2 hashes n blocks at p.
+//
+//go:noescape
+func blocksSHA2(s *state, p *byte, n uint64)
+
+func initial(Kernel) state { return iv }
+
+func blocks(kernel Kernel, s *state, p []byte) {
+	switch kernel {
+	case SHA2:
+		if len(p) >= BlockSize {
+			raceRead(p)
+			blocksSHA2(s, &p[0], uint64(len(p)/BlockSize))
+		}
+	default:
+		blocksGeneric(s, p)
+	}
+}
+
+func store(_ Kernel, out *[Size]byte, s *state) { storeGeneric(out, s) }
+
+func prepare(kernel Kernel, k *Key, b *block) { prepareGeneric(kernel, k, b) }
+
+func finish(k *Key, inner *state, out *[Size]byte) { finishGeneric(k, inner, out) }
+
+func pair(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) { pairGeneric(k, b, key, nonce) }
+
+func step(kernel Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
+	stepGeneric(kernel, key, nonce, secret, b)
+}
+
+func next(kernel Kernel, secret *[Size]byte, b *block) { nextGeneric(kernel, secret, b) }
