@@ -12,7 +12,7 @@ EMBEDDED  := ./mls ./provider/soft ./storage/mem
 PROFILES  := profiles
 
 .PHONY: all build test short race purego cross fuzz bench benchcmp profile demo vectors \
-	lint vuln cover generate check-generate hsm-deps ci
+	lint vuln cover generate check-generate hsm-deps arm64 ci
 
 all: build lint test
 
@@ -97,6 +97,10 @@ generate:
 
 check-generate: generate
 	git diff --exit-code
+
+# arm64 runs the kernels for arm64 under qemu.
+arm64:
+	.ci/arm64
 
 # hsm-deps installs software tokens for the tests of provider/pkcs11.
 hsm-deps:
