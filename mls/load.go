@@ -220,6 +220,11 @@ func (l *loader) epoch(ctx context.Context) (*epoch, error) {
 		e.erase()
 		return nil, err
 	}
+	for _, typ := range []secrettree.Type{secrettree.Handshake, secrettree.Application} {
+		if n, err := secrets.NextGeneration(e.own, typ); n > 0 || err != nil {
+			secrets.Used(e.own) // its record can be ahead of those of the nodes above
+		}
+	}
 	e.messages = newMessages(pub, e.keys, e.own, secrets)
 	return e, nil
 }
@@ -412,6 +417,7 @@ func (l *loader) pastEpoch(ctx context.Context, number uint64) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
+	secrets.Retire()
 	p.messages = &messages{
 		number:  number,
 		own:     treemath.LeafIndex(l.head.own),

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/hardmls/hardmls/internal/secret"
 	"github.com/hardmls/hardmls/internal/secrettree"
@@ -57,9 +58,13 @@ func (g *Group) planMerge(st *StagedCommit) *provider.Batch {
 }
 
 // planRetire makes the base of st a past epoch, at the time now, and drops the
-// oldest one.
+// oldest one, and the oldest resumption PSK. How many are kept is what the
+// configuration says now, not when the commit was planned.
 func (g *Group) planRetire(b *provider.Batch, st *StagedCommit, now int64) {
 	n := st.base.number()
+	if keep := uint64(g.cfg.ResumptionPSKs); keep > 0 && n+1 >= keep {
+		b.Delete = append(b.Delete, g.key(kindResumption, id64(n+1-keep)))
+	}
 	if g.cfg.PastEpochs == 0 {
 		b.Drop = append(b.Drop, provider.Key{Group: g.id, Epoch: n + 1})
 		return
@@ -98,12 +103,8 @@ func (g *Group) planEpoch(b *provider.Batch, e *epoch) {
 	})
 	g.appendRatchets(b, e.messages)
 
-	keep := uint64(g.cfg.ResumptionPSKs)
-	if keep == 0 {
+	if g.cfg.ResumptionPSKs == 0 {
 		return
-	}
-	if e.number() >= keep {
-		b.Delete = append(b.Delete, g.key(kindResumption, id64(e.number()-keep)))
 	}
 	b.Put = append(b.Put, provider.Record{Key: g.key(kindResumption, id64(e.number())),
 		Value: append(newRecord(), e.keys.Resumption.Bytes()...)})
@@ -111,13 +112,19 @@ func (g *Group) planEpoch(b *provider.Batch, e *epoch) {
 
 // appendRatchets adds to b what changed in the secret tree of m since it was
 // last written. The own application ratchet is written as far ahead as its lease
-// reaches, never behind; a ratchet that b puts already stays as it is. Group.mu
-// is held, or m is not shared yet.
+// reaches, never behind; a ratchet that b puts already stays as it is, and one that b
+// drops is left out. Group.mu is held, or m is not shared yet.
 func (g *Group) appendRatchets(b *provider.Batch, m *messages) {
 	explicit := len(b.Put)
+	retires := slices.ContainsFunc(b.Drop, func(d provider.Key) bool {
+		return d.Kind == kindRatchet && d.Epoch == m.number+1 // planRetire drops the handshakes'
+	})
 	m.secrets.BeginWrite(func(r secrettree.Record) bool {
 		k := g.epochKey(kindSecretNode, m.number, id32(uint32(r.Node)))
 		if r.Kind == secrettree.RatchetRecord {
+			if r.Type == secrettree.Handshake && retires {
+				return true
+			}
 			k = ratchetKey(g.id, m.number, r.Leaf, r.Type)
 			if r.Leaf == m.own && (puts(b.Put[:explicit], k) || g.putLeased(b, m, r.Type)) {
 				return true

@@ -302,6 +302,12 @@ func (in *Incoming) finishPrivateHandshake(ctx context.Context) (Processed, erro
 		g.releaseMessages(in.m)
 	})
 	if !consumed {
+		g.mu.Lock()
+		in.m.secrets.Used(r.op.Leaf())
+		if g.cur == nil || g.cur.messages != in.m { // a merge came between
+			in.m.secrets.OpenUsed()
+		}
+		g.mu.Unlock()
 		g.abort(r, in.m)
 	}
 	return out, err
@@ -388,7 +394,11 @@ func (g *Group) processProposal(ctx context.Context, base *epoch, ac *proto.Auth
 		commit := g.putProposal(b, entry)
 		return transition{done: func(late bool) {
 			commit()
-			if consume != nil && !late { // late, the key was given back
+			switch {
+			case consume == nil:
+			case late: // the key was given back
+				base.messages.secrets.Used(entry.Sender.Leaf)
+			default:
 				consume()
 			}
 		}}, nil

@@ -149,6 +149,9 @@ func (g *Group) peekGeneration(r *receiving, m *messages, leaf treemath.LeafInde
 	typ := secrettree.Application
 	if r.opener.ContentType() != proto.ContentTypeApplication {
 		typ = secrettree.Handshake
+		if g.cur == nil || m != g.cur.messages { // since epochFor
+			return check.Errorf(check.V071, "handshake message of epoch %d, now is %d", m.number, g.head.epoch)
+		}
 	}
 	return m.secrets.Peek(&r.op, leaf, typ, generation)
 }

@@ -153,6 +153,10 @@ func (g *Group) merge(ctx context.Context, st *StagedCommit) error {
 		g.mu.Unlock()
 		return err
 	}
+	if g.cfg.PastEpochs > 0 && !st.selfRemoved {
+		// RFC 9420 §9.2: the past epoch must not hold the keys of handshakes.
+		st.base.messages.secrets.OpenUsed()
+	}
 	st.used = true // from here on Discard leaves it alone
 	b := cloneBatch(st.batch)
 	planned := len(b.Put)                           // those stay st's until it is merged
@@ -261,6 +265,7 @@ func (g *Group) install(st *StagedCommit, h head, spent []provider.KeyRef, now i
 		return
 	}
 	g.cur = st.next
+	old.messages.secrets.Retire()
 	g.past = append(g.past, past{old.messages, now, replacedKeys(old.tree, st.next.tree)})
 	for len(g.past) > g.cfg.PastEpochs {
 		g.dropMessages(g.past[0].messages)

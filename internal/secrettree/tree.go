@@ -76,6 +76,8 @@ type Tree struct {
 	nodes    map[treemath.NodeIndex]*secret.Secret // whose children were not derived
 	ratchets map[ratchetID]*ratchet
 	pins     []pin
+	used     []treemath.LeafIndex // of keys that were used and not consumed
+	retired  bool                 // no handshake ratchets any more
 
 	dirtyRatchets, writingRatchets []ratchetID
 	dirtyNodes, writingNodes       []treemath.NodeIndex
@@ -156,6 +158,9 @@ var left, right = []byte(labels.LabelLeft), []byte(labels.LabelRight)
 // root writes to out the first secret of a ratchet that was not opened yet, and
 // changes nothing.
 func (t *Tree) root(out []byte, id ratchetID) error {
+	if t.retired && id.typ == Handshake {
+		return ErrTooDistantInThePast
+	}
 	x, err := t.top(id.leaf)
 	if err != nil {
 		return err
@@ -181,14 +186,24 @@ func (t *Tree) open(id ratchetID) (*ratchet, error) {
 	if r := t.ratchets[id]; r != nil {
 		return r, nil
 	}
+	if t.retired && id.typ == Handshake {
+		return nil, ErrTooDistantInThePast
+	}
 	x, err := t.top(id.leaf)
 	if err != nil {
 		return nil, err
 	}
+	t.openFrom(x, id.leaf)
+	return t.ratchets[id], nil
+}
+
+// openFrom derives the ratchets of leaf from the secret of x, a node above it. One
+// that was restored on its own stays.
+func (t *Tree) openFrom(x treemath.NodeIndex, leaf treemath.LeafIndex) {
 	sec := t.nodes[x]
 	for !x.IsLeaf() {
 		near, far := secret.Zero(t.params.Nh), secret.Zero(t.params.Nh)
-		next := t.child(near.Bytes(), sec.Bytes(), x, id.leaf)
+		next := t.child(near.Bytes(), sec.Bytes(), x, leaf)
 		other, side := treemath.Right(x), right
 		if next == other {
 			other, side = treemath.Left(x), left
@@ -200,8 +215,11 @@ func (t *Tree) open(id ratchetID) (*ratchet, error) {
 		x, sec = next, near
 	}
 	for _, typ := range []Type{Handshake, Application} {
-		at := ratchetID{id.leaf, typ}
-		if t.ratchets[at] == nil { // one may have been restored on its own
+		at := ratchetID{leaf, typ}
+		if typ == Handshake && t.retired {
+			continue
+		}
+		if t.ratchets[at] == nil {
 			r := new(ratchet)
 			t.label.DeriveSecret(t.suite, r.secret[:t.params.Nh], sec.Bytes(), typeLabel(typ))
 			t.ratchets[at] = r
@@ -210,7 +228,40 @@ func (t *Tree) open(id ratchetID) (*ratchet, error) {
 	}
 	t.dropNode(x)
 	sec.Erase()
-	return t.ratchets[id], nil
+}
+
+// Used notes that a key of a leaf was used whose generation is not consumed, or that
+// a restored ratchet of it was.
+func (t *Tree) Used(leaf treemath.LeafIndex) {
+	if uint32(leaf) < t.leaves && !slices.Contains(t.used, leaf) {
+		t.used = append(t.used, leaf)
+	}
+}
+
+// OpenUsed erases what the ratchets of used leaves come from, so that they alone hold
+// their keys. None takes a step.
+func (t *Tree) OpenUsed() {
+	for _, leaf := range t.used {
+		if x, err := t.top(leaf); err == nil {
+			t.openFrom(x, leaf)
+		}
+	}
+	t.used = t.used[:0]
+}
+
+// Retire forgets every handshake ratchet, for good: when its epoch is over only
+// application messages may still come. Generations of theirs are refused with
+// ErrTooDistantInThePast from then on. After OpenUsed, none that was used can be
+// derived any more.
+func (t *Tree) Retire() {
+	t.retired = true
+	for id, r := range t.ratchets {
+		if id.typ == Handshake {
+			r.erase()
+			delete(t.ratchets, id)
+		}
+	}
+	t.dirtyRatchets = slices.DeleteFunc(t.dirtyRatchets, func(id ratchetID) bool { return id.typ == Handshake })
 }
 
 func (t *Tree) dropNode(x treemath.NodeIndex) {

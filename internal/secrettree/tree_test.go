@@ -388,6 +388,79 @@ func TestKeptKeysMove(t *testing.T) {
 	}
 }
 
+// TestRetire: handshake keys of an epoch that is over can't be derived from what is
+// kept if one of their leaf was used, and late application messages still open, after
+// a restart too.
+func TestRetire(t *testing.T) {
+	tree := New(softSuite(t), testSecret(5), 16, testLimits)
+	ref := newReference(testSecret(5), 16)
+	disk := make(store)
+	var op Op
+	for _, leaf := range []treemath.LeafIndex{2, 7} { // each gets both ratchets
+		if err := take(tree, &op, leaf, Handshake, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := take(tree, &op, 7, Application, 1); err != nil {
+		t.Fatal(err)
+	}
+	disk.write(tree)
+	before := len(tree.ratchets)
+	use := func(leaf treemath.LeafIndex, ratchets int) {
+		t.Helper()
+		tree.Used(leaf)
+		tree.Used(leaf)
+		if tree.OpenUsed(); len(tree.ratchets) != before+ratchets {
+			t.Fatalf("%d ratchets more, want %d", len(tree.ratchets)-before, ratchets)
+		}
+	}
+	use(11, 2)
+	use(11, 2)
+	use(16, 2) // outside the tree
+	held := tree.ratchets[ratchetID{2, Handshake}]
+	tree.Retire()
+	if held.secret != [provider.MaxNh]byte{} || len(held.kept) > 0 {
+		t.Error("a handshake ratchet is in memory")
+	}
+	use(12, 0) // three less, one more twice
+	disk.write(tree)
+	for _, r := range disk {
+		if r.Kind == RatchetRecord && r.Type == Handshake && r.Leaf > 7 {
+			t.Errorf("the handshake ratchet of leaf %d was written", r.Leaf)
+		}
+	}
+	restored, err := Restore(softSuite(t), 16, testLimits, disk.all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored.Retire()
+	for name, tree := range map[string]*Tree{"kept": tree, "restored": restored} {
+		for leaf := range treemath.LeafIndex(16) {
+			for _, g := range []uint32{0, 4} {
+				if err := tree.Peek(&op, leaf, Handshake, g); !errors.Is(err, ErrTooDistantInThePast) {
+					t.Errorf("%s: handshake of leaf %d, generation %d: %v", name, leaf, g, err)
+				}
+			}
+			if _, err := tree.AppendAhead(nil, leaf, Handshake, 1); !errors.Is(err, ErrTooDistantInThePast) {
+				t.Errorf("%s: AppendAhead: %v", name, err)
+			}
+			if err := tree.Next(&op, leaf, Handshake); !errors.Is(err, ErrTooDistantInThePast) {
+				t.Errorf("%s: Next: %v", name, err)
+			}
+			if err := tree.Peek(&op, leaf, Application, 2); err != nil {
+				t.Fatal(err)
+			}
+			op.Derive()
+			if err := ref.check(&op); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err := tree.Consume(&op); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
 // TestErase leaves nothing behind, and prints nothing.
 func TestErase(t *testing.T) {
 	tree := New(softSuite(t), testSecret(2), 8, testLimits)
