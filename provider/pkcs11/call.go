@@ -12,7 +12,8 @@ import (
 // is left behind: call returns, f goes on in its goroutine with its thread, and
 // late is run when it comes back. So f must own what it touches.
 //
-// The error is f's, or a *HangError: errHang by CallTimeout, else the context's.
+// The error is f's, or a *HangError: errHang by CallTimeout, or by a new
+// initialisation of the module, else the context's.
 func (t *Token) call(ctx context.Context, name string, epoch uint64, f func() error, late func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -20,13 +21,14 @@ func (t *Token) call(ctx context.Context, name string, epoch uint64, f func() er
 	if n := t.hanging(); n >= t.cfg.MaxAbandoned {
 		return fmt.Errorf("%w: %d calls hang in the module", ErrUnavailable, n)
 	}
-	if err := t.m.enter(ctx, epoch, t.cfg.CallTimeout); err != nil {
+	w, err := t.m.enter(ctx, epoch, t.cfg.CallTimeout)
+	if err != nil {
 		return err
 	}
 	start := time.Now()
 	if ctx.Done() == nil && t.cfg.CallTimeout < 0 {
 		err := f()
-		t.m.leave()
+		t.m.leave(w, false)
 		t.observe(Event{Kind: EventCall, Call: name, Duration: time.Since(start), Err: err})
 		return err
 	}
@@ -34,10 +36,10 @@ func (t *Token) call(ctx context.Context, name string, epoch uint64, f func() er
 	go func() {
 		c.err = f()
 		if c.over.CompareAndSwap(false, true) {
-			t.m.leave()
+			t.m.leave(w, false)
 		} else {
 			<-c.behind
-			t.m.left(1)
+			t.m.leave(w, true)
 			t.hung.Add(-1)
 			t.observe(Event{Kind: EventReturn, Call: name, Duration: time.Since(start), Err: c.err})
 			if late != nil {
@@ -46,10 +48,10 @@ func (t *Token) call(ctx context.Context, name string, epoch uint64, f func() er
 		}
 		close(c.done)
 	}()
-	err := c.wait(ctx, t.cfg.CallTimeout)
+	err = c.wait(ctx, t.cfg.CallTimeout, w)
 	if err != nil && c.over.CompareAndSwap(false, true) {
 		t.hung.Add(1)
-		t.m.leftBehind()
+		t.m.leftBehind(w)
 		close(c.behind)
 		err = &HangError{Call: name, After: time.Since(start), Cause: err}
 		t.observe(Event{Kind: EventAbandon, Call: name, Err: err})
@@ -70,7 +72,7 @@ type running struct {
 	err    error
 }
 
-func (c *running) wait(ctx context.Context, limit time.Duration) error {
+func (c *running) wait(ctx context.Context, limit time.Duration, w *tenancy) error {
 	var expired <-chan time.Time
 	if limit > 0 {
 		timer := time.NewTimer(limit)
@@ -83,6 +85,8 @@ func (c *running) wait(ctx context.Context, limit time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-expired:
+		return errHang
+	case <-w.over: // the module was initialised again all the same
 		return errHang
 	}
 }

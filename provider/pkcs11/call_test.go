@@ -184,3 +184,40 @@ func TestMemoryOfFailingCalls(t *testing.T) {
 		t.Errorf("%d sessions are open", len(f.sessions))
 	}
 }
+
+// TestReinitOverCalls: where the configuration permits it, a lost module is
+// initialised again though a call hangs in it; the one who waits for that call
+// is served by another session.
+func TestReinitOverCalls(t *testing.T) {
+	f := newFake()
+	token := f.open(t, func(c *Config) { c.ReinitOverCalls = true })
+	k := f.key(t, token, "a")
+	entered, release := make(chan struct{}), make(chan struct{})
+	f.set(func() {
+		first := f.calls["sign"] + 1
+		f.fault = func(call string, n int) error {
+			if call == "sign" && n == first {
+				close(entered)
+				<-release
+			}
+			return nil
+		}
+	})
+	done := make(chan error)
+	go func() {
+		_, err := k.Sign(context.Background(), nil, []byte("x"))
+		done <- err
+	}()
+	<-entered
+	f.set(func() { f.alive = false })
+	signs(t, k, "y")
+	if err := <-done; err != nil {
+		t.Errorf("the call that hung: %v", err)
+	}
+	if s := token.Stats(); s.Reinits != 1 || s.Hanging != 1 {
+		t.Errorf("%+v", s)
+	}
+	close(release)
+	eventually(t, "no hanging call", func() bool { return token.Stats().Hanging == 0 })
+	signs(t, k, "z")
+}

@@ -53,6 +53,11 @@ type Config struct {
 	// module; it doubles, up to 64 times, while they do not help. Default
 	// 100 ms.
 	ReinitInterval time.Duration
+	// ReinitOverCalls permits a new initialisation of a lost module while
+	// calls hang in it, after a second of waiting for them. PKCS#11 does not
+	// say what happens to such calls, and a module may crash. p11-kit's client
+	// needs it: when its server dies under several calls, some never return.
+	ReinitOverCalls bool
 
 	// VerifyAll verifies every signature in software. Without it the first
 	// one by each key after each login is.

@@ -179,7 +179,7 @@ func (s *session) makePair(ctx context.Context, c *curve, way [2]uint, o pairOpt
 		}
 		return a.err
 	}, func() { // nobody will ask for a key that comes too late
-		if s.t.m.enter(context.Background(), s.epoch, s.t.cfg.CallTimeout) == nil {
+		if w, err := s.t.m.enter(context.Background(), s.epoch, s.t.cfg.CallTimeout); err == nil {
 			if a.priv != 0 {
 				lib.destroy(s.h, a.priv)
 				if o.public {
@@ -187,7 +187,7 @@ func (s *session) makePair(ctx context.Context, c *curve, way [2]uint, o pairOpt
 				}
 			}
 			lib.closeSession(s.h)
-			s.t.m.leave()
+			s.t.m.leave(w, false)
 		}
 	})
 	if err != nil {

@@ -28,9 +28,7 @@ type module struct {
 
 	mu       sync.Mutex
 	refs     int
-	epoch    uint64
-	inside   int
-	hung     int           // of those inside, calls that were left behind
+	now      *tenancy
 	renewing bool          // somebody initialises the module again, or waits to
 	closing  bool          // and nobody may enter
 	changed  chan struct{} // closed and replaced when inside falls to 0 or renewing ends
@@ -38,6 +36,21 @@ type module struct {
 	pause    time.Duration // before the next re-initialisation
 
 	wrongPINs pinCounts
+}
+
+// A tenancy is one initialisation of a module, with the calls of that time.
+type tenancy struct {
+	epoch  uint64
+	inside int
+	hung   int           // of those inside, calls that were left behind
+	over   chan struct{} // closed when the next one begins
+}
+
+// begin starts the next tenancy. Whoever has handles of the last one is too
+// late. The caller has locked m.mu.
+func (m *module) begin() {
+	close(m.now.over)
+	m.now = &tenancy{epoch: m.now.epoch + 1, over: make(chan struct{})}
 }
 
 var modules = struct {
@@ -64,7 +77,7 @@ func acquire(cfg *Config) (*module, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &module{lib: lib, key: key, path: cfg.Module, reserved: cfg.InitString, refs: 1, epoch: 1, changed: make(chan struct{})}
+	m := &module{lib: lib, key: key, path: cfg.Module, reserved: cfg.InitString, refs: 1, now: &tenancy{epoch: 1, over: make(chan struct{})}, changed: make(chan struct{})}
 	m.wrongPINs.count = map[string]int{}
 	switch err := lib.initialize(cfg.InitString); {
 	case errors.Is(err, ckrAlreadyInitialized):
@@ -106,12 +119,13 @@ func (m *module) release() error {
 	delete(modules.byKey, m.key)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.epoch++ // whoever still has a handle is too late
+	inside := m.now.inside
+	m.begin()
 	if m.foreign {
 		return nil
 	}
-	if m.inside > 0 {
-		return fmt.Errorf("%w: %s stays initialised, because %d calls hang in it", ErrUnavailable, m.path, m.inside)
+	if inside > 0 {
+		return fmt.Errorf("%w: %s stays initialised, because %d calls hang in it", ErrUnavailable, m.path, inside)
 	}
 	if err := m.lib.finalize(); err != nil && !errors.Is(err, ckrNotInitialized) {
 		return fmt.Errorf("%w: %s: C_Finalize: %w", ErrModule, m.path, err)
@@ -120,8 +134,9 @@ func (m *module) release() error {
 }
 
 // enter lets a call with handles of epoch into the library. It waits, at most
-// for limit, while the module is being initialised again.
-func (m *module) enter(ctx context.Context, epoch uint64, limit time.Duration) error {
+// for limit, while the module is being initialised again. The call ends with
+// leave.
+func (m *module) enter(ctx context.Context, epoch uint64, limit time.Duration) (*tenancy, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closing {
@@ -132,34 +147,34 @@ func (m *module) enter(ctx context.Context, epoch uint64, limit time.Duration) e
 				continue
 			}
 			if err := ctx.Err(); err != nil {
-				return err
+				return nil, err
 			}
-			return fmt.Errorf("%w: the module is being initialised again", ErrUnavailable)
+			return nil, fmt.Errorf("%w: the module is being initialised again", ErrUnavailable)
 		}
 	}
-	if epoch != m.epoch {
-		return errStale
+	if epoch != m.now.epoch {
+		return nil, errStale
 	}
-	m.inside++
-	return nil
+	m.now.inside++
+	return m.now, nil
 }
 
-func (m *module) leave() { m.left(0) }
-
-// left ends a call, of which hung were left behind.
-func (m *module) left(hung int) {
+// leave ends a call, which was left behind or not.
+func (m *module) leave(w *tenancy, behind bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.hung -= hung
-	if m.inside--; m.inside == 0 {
+	if behind {
+		w.hung--
+	}
+	if w.inside--; w.inside == 0 {
 		m.signal()
 	}
 }
 
-func (m *module) leftBehind() {
+func (m *module) leftBehind(w *tenancy) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.hung++
+	w.hung++
 }
 
 // wait unlocks m.mu until something changes or ctx ends.
@@ -183,7 +198,7 @@ func (m *module) signal() {
 func (m *module) currentEpoch() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.epoch
+	return m.now.epoch
 }
 
 // drainTimeout is how long a re-initialisation waits for calls to end, with
@@ -192,8 +207,9 @@ const drainTimeout = time.Second
 
 // reinit finalises and initialises the module, unless somebody did since epoch.
 // It waits for the calls inside to end, and gives up where one hangs: a library
-// is not finalised under a call. done reports whether it was done here.
-func (m *module) reinit(ctx context.Context, epoch uint64, interval time.Duration) (done bool, err error) {
+// is not finalised under a call, unless force says so. done reports whether it
+// was done here.
+func (m *module) reinit(ctx context.Context, epoch uint64, interval time.Duration, force bool) (done bool, err error) {
 	if m.foreign {
 		return false, fmt.Errorf("%w: the module belongs to another user in this process, who must initialise it again", ErrModule)
 	}
@@ -204,7 +220,7 @@ func (m *module) reinit(ctx context.Context, epoch uint64, interval time.Duratio
 			return false, err
 		}
 	}
-	if m.epoch != epoch {
+	if m.now.epoch != epoch {
 		return false, nil
 	}
 	m.renewing = true
@@ -216,13 +232,17 @@ func (m *module) reinit(ctx context.Context, epoch uint64, interval time.Duratio
 	m.closing = true
 	drain, cancel := within(ctx, drainTimeout)
 	defer cancel()
-	for m.inside > 0 {
-		if m.hung > 0 || m.wait(drain) != nil {
-			open()
-			return false, fmt.Errorf("%w: %d calls hang in the module: it cannot be initialised again", ErrUnavailable, m.inside)
+	for m.now.inside > 0 && ctx.Err() == nil {
+		if m.now.hung == 0 && m.wait(drain) == nil {
+			continue
 		}
+		if force {
+			break
+		}
+		open()
+		return false, fmt.Errorf("%w: %d calls hang in the module: it cannot be initialised again", ErrUnavailable, m.now.inside)
 	}
-	m.epoch++
+	m.begin()
 	result := make(chan error, 1)
 	go func() {
 		err := m.renew()
@@ -261,11 +281,10 @@ func within(ctx context.Context, limit time.Duration) (context.Context, context.
 }
 
 // rest keeps re-initialisations apart: by interval, and longer each time that
-// one follows another closely.
+// the last one did not help.
 func (m *module) rest(ctx context.Context, interval time.Duration) error {
-	if since := time.Since(m.lastInit); m.lastInit.IsZero() || since > 64*interval {
-		m.pause = interval
-	} else if since < m.pause {
+	m.pause = min(max(m.pause, interval), 64*interval)
+	if since := time.Since(m.lastInit); since < m.pause {
 		jitter := rand.N(m.pause/8 + 1)
 		m.mu.Unlock()
 		err := sleep(ctx, m.pause-since+jitter)
@@ -273,10 +292,19 @@ func (m *module) rest(ctx context.Context, interval time.Duration) error {
 		if err != nil {
 			return err
 		}
-		m.pause = min(2*m.pause, 64*interval)
 	}
+	m.pause *= 2
 	m.lastInit = time.Now()
 	return nil
+}
+
+// helped notes that a token could be logged into, under the initialisation epoch.
+func (m *module) helped(epoch uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.now.epoch == epoch {
+		m.pause = 0
+	}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -234,9 +234,9 @@ func (t *Token) closeHandle(ctx context.Context, epoch uint64, h sessionHandle) 
 
 // closeLate closes the session of a call that was left behind and came back.
 func (t *Token) closeLate(epoch uint64, h sessionHandle) {
-	if t.m.enter(context.Background(), epoch, t.cfg.CallTimeout) == nil {
+	if w, err := t.m.enter(context.Background(), epoch, t.cfg.CallTimeout); err == nil {
 		t.m.lib.closeSession(h)
-		t.m.leave()
+		t.m.leave(w, false)
 	}
 }
 

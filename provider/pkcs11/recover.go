@@ -28,7 +28,9 @@ func (t *Token) regenerate(ctx context.Context, seen stamp) (epoch uint64, err e
 		return epoch, nil
 	}
 	start := time.Now()
-	err = t.login(ctx, epoch)
+	if err = t.login(ctx, epoch); err == nil {
+		t.m.helped(epoch)
+	}
 	t.observe(Event{Kind: EventRegenerate, Duration: time.Since(start), Err: err})
 	if seen.generation > 0 {
 		t.log.Info("pkcs11: new login", "token", t.Info().Label, "duration", time.Since(start), "error", err)
@@ -221,7 +223,7 @@ func (r *recovery) apply(what remedy, st stamp) {
 // renew initialises the module again, unless somebody did since epoch.
 func (r *recovery) renew(epoch uint64) {
 	t := r.t
-	done, err := t.m.reinit(r.ctx, epoch, t.cfg.ReinitInterval)
+	done, err := t.m.reinit(r.ctx, epoch, t.cfg.ReinitInterval, t.cfg.ReinitOverCalls)
 	if done {
 		t.observe(Event{Kind: EventReinit, Err: err})
 		t.log.Warn("pkcs11: module initialised again", "module", t.cfg.Module, "for", r.op, "error", err)
