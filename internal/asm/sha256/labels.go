@@ -2,10 +2,6 @@ package sha256
 
 import "encoding/binary"
 
-// A message that HMAC puts behind its padded key fits into one block with padding if
-// it has no more than this many bytes.
-const oneBlock = BlockSize - 1 - 8
-
 // label begins the inner message of ExpandWithLabel, RFC 9420 §8: the length of what
 // is derived, and the label.
 func label(b []byte, length int, name string) []byte {
@@ -26,8 +22,10 @@ type Ratchet struct {
 	kernel Kernel
 	nk     int
 	blocks [3]block // the inner messages for key, nonce and secret, generation 0
-	at     [3]int   // where the generation stands in them
 }
+
+// generationAt is where the generation stands in the blocks of a Ratchet.
+var generationAt = [3]int{15, 17, 18}
 
 // NewRatchet prepares the inner messages for keys of nk bytes, 16 or 32. The kernel
 // must be one that this CPU can run.
@@ -41,11 +39,19 @@ func NewRatchet(kernel Kernel, nk int) *Ratchet {
 		length int
 	}{{"key", nk}, {"nonce", nonceSize}, {"secret", Size}} {
 		b := append(label(r.blocks[i][:0], l.length, l.name), 4)
-		r.at[i] = len(b)
 		b = append(b, 0, 0, 0, 0, 1) // the generation, and the counter of HKDF-Expand
 		pad(&r.blocks[i], len(b))
 	}
 	return r
+}
+
+// with returns the inner messages for a generation.
+func (r *Ratchet) with(generation uint32) [3]block {
+	b := r.blocks
+	for i, at := range generationAt {
+		binary.BigEndian.PutUint32(b[i][at:], generation)
+	}
+	return b
 }
 
 // Step is DeriveTreeSecret for "key", "nonce" and "secret": it fills key, of nk bytes,
@@ -55,27 +61,22 @@ func (r *Ratchet) Step(key, nonce, secret []byte, generation uint32) {
 	if len(secret) != Size || key != nil && (len(key) != r.nk || len(nonce) != nonceSize) {
 		panic("sha256: step of a ratchet with a wrong length")
 	}
-	head := (*[Size]byte)(secret)
 	if key == nil {
-		b := r.blocks[2]
-		binary.BigEndian.PutUint32(b[r.at[2]:], generation)
-		next(r.kernel, head, &b)
+		next(r, (*[Size]byte)(secret), generation)
 		return
 	}
-	b := r.blocks
-	binary.BigEndian.PutUint32(b[0][r.at[0]:], generation)
-	binary.BigEndian.PutUint32(b[1][r.at[1]:], generation)
-	binary.BigEndian.PutUint32(b[2][r.at[2]:], generation)
-	step(r.kernel, key, (*[nonceSize]byte)(nonce), head, &b)
+	step(r, key, (*[nonceSize]byte)(nonce), (*[Size]byte)(secret), generation)
 }
 
 // SenderData derives the keys that hide senders, RFC 9420 §6.3.2, for one length of
 // keys. It is not changed after NewSenderData.
 type SenderData struct {
 	nk     int
-	blocks [2]block
-	at     [2]int // where the context begins, with its length
+	blocks [2]block // the inner messages for key and nonce, with a sample of zeros
 }
+
+// sampleAt is where the sample stands in the blocks of a SenderData, behind its length.
+var sampleAt = [2]int{15, 17}
 
 // NewSenderData prepares the inner messages for keys of nk bytes, 16 or 32.
 func NewSenderData(nk int) *SenderData {
@@ -83,9 +84,24 @@ func NewSenderData(nk int) *SenderData {
 		panic("sha256: sender data with keys of a wrong length")
 	}
 	s := &SenderData{nk: nk}
-	s.at[0] = len(label(s.blocks[0][:0], nk, "key"))
-	s.at[1] = len(label(s.blocks[1][:0], nonceSize, "nonce"))
+	for i, l := range []struct {
+		name   string
+		length int
+	}{{"key", nk}, {"nonce", nonceSize}} {
+		b := append(label(s.blocks[i][:0], l.length, l.name), Size)
+		b = append(append(b, make([]byte, Size)...), 1)
+		pad(&s.blocks[i], len(b))
+	}
 	return s
+}
+
+// with returns the inner messages for a sample.
+func (s *SenderData) with(sample *[Size]byte) [2]block {
+	b := s.blocks
+	for i, at := range sampleAt {
+		copy(b[i][at:], sample[:])
+	}
+	return b
 }
 
 // Keys is ExpandWithLabel of a sender_data_secret for "key" and "nonce" with a sample
@@ -94,22 +110,16 @@ func (s *SenderData) Keys(secret *Key, key, nonce, sample []byte) {
 	if len(key) != s.nk || len(nonce) != nonceSize {
 		panic("sha256: keys of sender data with a wrong length")
 	}
-	if len(sample) > Size {
-		s.long(secret, key, nonce, sample)
+	if len(sample) != Size {
+		s.other(secret, key, nonce, sample)
 		return
 	}
-	b := s.blocks
-	for i, at := range s.at {
-		b[i][at] = byte(len(sample))
-		n := at + 1 + copy(b[i][at+1:at+1+Size], sample)
-		b[i][n] = 1
-		pad(&b[i], n+1)
-	}
-	pair(secret, &b, key, (*[nonceSize]byte)(nonce))
+	pair(secret, s, key, (*[nonceSize]byte)(nonce), (*[Size]byte)(sample))
 }
 
-// long is Keys for a sample that is longer than RFC 9420 takes.
-func (s *SenderData) long(secret *Key, key, nonce, sample []byte) {
+// other is Keys for a sample that is not of 32 bytes: that of a message which is too
+// short to be one.
+func (s *SenderData) other(secret *Key, key, nonce, sample []byte) {
 	var size [4]byte
 	n := 4
 	switch {
@@ -126,7 +136,7 @@ func (s *SenderData) long(secret *Key, key, nonce, sample []byte) {
 	for i, out := range [][]byte{key, nonce} {
 		var d digest
 		d.start(secret)
-		d.write(s.blocks[i][:s.at[i]])
+		d.write(s.blocks[i][:sampleAt[i]-1])
 		d.write(size[:n])
 		d.write(sample)
 		d.writeByte(1)

@@ -13,16 +13,16 @@ const (
 // The kernels keep a state as F, E, B, A, H, G, D, C.
 
 //go:noescape
-func stepSHANI(key *byte, long uint64, nonce *byte, secret *[Size]byte, b *[3]block)
+func stepSHANI(key *byte, long uint64, nonce *byte, secret *[Size]byte, b *[3]block, generation uint32)
 
 //go:noescape
-func nextSHANI(secret *[Size]byte, b *block)
+func nextSHANI(secret *[Size]byte, b *block, generation uint32)
 
 //go:noescape
 func keySHANI(k *Key, b *block)
 
 //go:noescape
-func pairSHANI(k *Key, b *[2]block, key *byte, long uint64, nonce *byte)
+func pairSHANI(k *Key, b *[2]block, sample *[Size]byte, key *byte, long uint64, nonce *byte)
 
 //go:noescape
 func blocksSHANI(s *state, p *byte, n uint64)
@@ -80,35 +80,36 @@ func finish(k *Key, inner *state, out *[Size]byte) {
 	}
 }
 
-func pair(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) {
+func pair(k *Key, s *SenderData, key []byte, nonce *[nonceSize]byte, sample *[Size]byte) {
 	switch k.kernel {
 	case SHANI:
+		raceRead(sample[:])
 		raceWrite(key)
 		raceWrite(nonce[:])
-		pairSHANI(k, b, &key[0], uint64(len(key)-16), &nonce[0])
+		pairSHANI(k, &s.blocks, sample, &key[0], uint64(len(key)-16), &nonce[0])
 	default:
-		pairGeneric(k, b, key, nonce)
+		pairGeneric(k, s.with(sample), key, nonce)
 	}
 }
 
-func step(kernel Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
-	switch kernel {
+func step(r *Ratchet, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, generation uint32) {
+	switch r.kernel {
 	case SHANI:
 		raceWrite(key)
 		raceWrite(nonce[:])
 		raceWrite(secret[:])
-		stepSHANI(&key[0], uint64(len(key)-16), &nonce[0], secret, b)
+		stepSHANI(&key[0], uint64(len(key)-16), &nonce[0], secret, &r.blocks, generation)
 	default:
-		stepGeneric(kernel, key, nonce, secret, b)
+		stepGeneric(r.kernel, key, nonce, secret, r.with(generation))
 	}
 }
 
-func next(kernel Kernel, secret *[Size]byte, b *block) {
-	switch kernel {
+func next(r *Ratchet, secret *[Size]byte, generation uint32) {
+	switch r.kernel {
 	case SHANI:
 		raceWrite(secret[:])
-		nextSHANI(secret, b)
+		nextSHANI(secret, &r.blocks[2], generation)
 	default:
-		nextGeneric(kernel, secret, b)
+		nextGeneric(r.kernel, secret, r.with(generation))
 	}
 }

@@ -236,6 +236,17 @@ GLOBL swap<>(SB), RODATA|NOPTR, $32
 	MOVOU  (off+0x30)(m), w3 \
 	PSHUFB X14, w3
 
+// WITH loads 16 bytes of a block from off(m) and puts those of x between them, where
+// the block has zeros: the generation, a part of a sample.
+#define WITH(off, m, x, w) \
+	MOVOU  (off)(m), w \
+	POR    x, w        \
+	PSHUFB X14, w
+
+#define LOAD(off, m, w) \
+	MOVOU  (off)(m), w \
+	PSHUFB X14, w
+
 // FORGET clears the registers that held secrets.
 #define FORGET \
 	PXOR X0, X0   \
@@ -277,22 +288,25 @@ GLOBL swap<>(SB), RODATA|NOPTR, $32
 	ADDIV(X1, X2, X13)    \
 	ADDIV(X7, X8, X15)
 
-// func stepSHANI(key *byte, long uint64, nonce *byte, secret *[32]byte, b *[3][64]byte)
+// func stepSHANI(key *byte, long uint64, nonce *byte, secret *[32]byte, b *[3][64]byte, generation uint32)
 //
-// One step of a ratchet in four pairs, with a key as in pairSHANI. The frame keeps the inner state at 0, the
-// outer one at 32 and the inner digest of the nonce at 64.
+// One step of a ratchet in four pairs, with a key as in pairSHANI. The blocks have the
+// generation 0, at 15, 17 and 18. The frame keeps the inner state at 0, the outer one
+// at 32 and the inner digest of the nonce at 64.
 //
 //	      A               B
 //	1     inner pad       outer pad
 //	2     inner, key      inner, nonce
 //	3     inner, secret   outer, key
 //	4     outer, secret   outer, nonce
-TEXT ·stepSHANI(SB), NOSPLIT, $96-40
+TEXT ·stepSHANI(SB), NOSPLIT, $96-44
 	MOVQ key+0(FP), DI
 	MOVQ long+8(FP), CX
 	MOVQ nonce+16(FP), SI
 	MOVQ secret+24(FP), BX
 	MOVQ b+32(FP), DX
+	MOVL generation+40(FP), R8
+	BSWAPL R8
 	CONSTANTS
 
 	// 1. The key of HMAC is the secret.
@@ -309,8 +323,20 @@ TEXT ·stepSHANI(SB), NOSPLIT, $96-40
 	// 2. Both begin with the inner state.
 	MOVO  X1, X7
 	MOVO  X2, X8
-	BLOCK(0, DX, X3, X4, X5, X6)
-	BLOCK(64, DX, X9, X10, X11, X12)
+	MOVQ   R8, X13
+	MOVO   X13, X15
+	PSLLDQ $15, X15
+	WITH(0, DX, X15, X3)
+	MOVO   X13, X15
+	PSRLDQ $1, X15
+	WITH(16, DX, X15, X4)
+	LOAD(32, DX, X5)
+	LOAD(48, DX, X6)
+	LOAD(64, DX, X9)
+	PSLLDQ $1, X13
+	WITH(80, DX, X13, X10)
+	LOAD(96, DX, X11)
+	LOAD(112, DX, X12)
 	PAIR
 	ADD(0, SP, X1, X2, X13)
 	ADD(0, SP, X7, X8, X15)
@@ -320,7 +346,12 @@ TEXT ·stepSHANI(SB), NOSPLIT, $96-40
 
 	// 3.
 	FROM(0, SP, X1, X2)
-	BLOCK(128, DX, X3, X4, X5, X6)
+	MOVQ   R8, X13
+	PSLLDQ $2, X13
+	LOAD(128, DX, X3)
+	WITH(144, DX, X13, X4)
+	LOAD(160, DX, X5)
+	LOAD(176, DX, X6)
 	FROM(32, SP, X7, X8)
 	TAIL(X11, X12)
 	PAIR
@@ -366,12 +397,14 @@ short:
 	MOVOU X0, 80(SP)
 	RET
 
-// func nextSHANI(secret *[32]byte, b *[64]byte)
+// func nextSHANI(secret *[32]byte, b *[64]byte, generation uint32)
 //
-// The step of a ratchet for the secret alone, with a frame as in stepSHANI.
-TEXT ·nextSHANI(SB), NOSPLIT, $64-16
+// The step of a ratchet for the secret alone, with a block and a frame as in stepSHANI.
+TEXT ·nextSHANI(SB), NOSPLIT, $64-20
 	MOVQ   secret+0(FP), BX
 	MOVQ   b+8(FP), DX
+	MOVL   generation+16(FP), R8
+	BSWAPL R8
 	CONSTANTS
 	MOVOU  0(BX), X3
 	PSHUFB X14, X3
@@ -382,7 +415,12 @@ TEXT ·nextSHANI(SB), NOSPLIT, $64-16
 	PADS
 	KEEP(X1, X2, 0, SP)
 	KEEP(X7, X8, 32, SP)
-	BLOCK(0, DX, X3, X4, X5, X6)
+	MOVQ   R8, X13
+	PSLLDQ $2, X13
+	LOAD(0, DX, X3)
+	WITH(16, DX, X13, X4)
+	LOAD(32, DX, X5)
+	LOAD(48, DX, X6)
 	SINGLE
 	ADD(0, SP, X1, X2, X13)
 	DIGEST(X1, X2, X3, X4)
@@ -414,22 +452,43 @@ TEXT ·keySHANI(SB), NOSPLIT, $0-16
 	FORGET
 	RET
 
-// func pairSHANI(k *Key, b *[2][64]byte, key *byte, long uint64, nonce *byte)
+// func pairSHANI(k *Key, b *[2][64]byte, sample *[32]byte, key *byte, long uint64, nonce *byte)
 //
-// Two tags of HMAC under one key, of messages that fit into a block each: a key of 16
-// bytes, or of 32 if long is not 0, and a nonce.
-TEXT ·pairSHANI(SB), NOSPLIT, $0-40
+// Two tags of HMAC under one key: a key of 16 bytes, or of 32 if long is not 0, and a
+// nonce. The blocks have zeros for the sample, at 15 and 17.
+TEXT ·pairSHANI(SB), NOSPLIT, $0-48
 	MOVQ k+0(FP), DI
 	MOVQ b+8(FP), DX
-	MOVQ key+16(FP), BX
-	MOVQ long+24(FP), CX
-	MOVQ nonce+32(FP), SI
+	MOVQ sample+16(FP), R8
+	MOVQ key+24(FP), BX
+	MOVQ long+32(FP), CX
+	MOVQ nonce+40(FP), SI
 	CONSTANTS
 	FROM(0, DI, X1, X2)
 	MOVO  X1, X7
 	MOVO  X2, X8
-	BLOCK(0, DX, X3, X4, X5, X6)
-	BLOCK(64, DX, X9, X10, X11, X12)
+
+	// The key's block, in which the last byte of the first register begins the sample.
+	MOVOU   0(R8), X13
+	PSLLDQ  $15, X13
+	WITH(0, DX, X13, X3)
+	MOVOU   1(R8), X13
+	WITH(16, DX, X13, X4)
+	MOVOU   16(R8), X13
+	PSRLDQ  $1, X13
+	WITH(32, DX, X13, X5)
+	LOAD(48, DX, X6)
+
+	// The nonce's, where it is the second byte of the second register.
+	LOAD(64, DX, X9)
+	MOVOU   0(R8), X13
+	PSLLDQ  $1, X13
+	WITH(80, DX, X13, X10)
+	MOVOU   15(R8), X13
+	WITH(96, DX, X13, X11)
+	MOVOU   16(R8), X13
+	PSRLDQ  $15, X13
+	WITH(112, DX, X13, X12)
 	PAIR
 	ADD(0, DI, X1, X2, X13)
 	ADD(0, DI, X7, X8, X15)

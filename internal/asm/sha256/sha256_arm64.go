@@ -35,10 +35,14 @@ func prepare(kernel Kernel, k *Key, b *block) { prepareGeneric(kernel, k, b) }
 
 func finish(k *Key, inner *state, out *[Size]byte) { finishGeneric(k, inner, out) }
 
-func pair(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) { pairGeneric(k, b, key, nonce) }
-
-func step(kernel Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
-	stepGeneric(kernel, key, nonce, secret, b)
+func pair(k *Key, s *SenderData, key []byte, nonce *[nonceSize]byte, sample *[Size]byte) {
+	pairGeneric(k, s.with(sample), key, nonce)
 }
 
-func next(kernel Kernel, secret *[Size]byte, b *block) { nextGeneric(kernel, secret, b) }
+func step(r *Ratchet, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, generation uint32) {
+	stepGeneric(r.kernel, key, nonce, secret, r.with(generation))
+}
+
+func next(r *Ratchet, secret *[Size]byte, generation uint32) {
+	nextGeneric(r.kernel, secret, r.with(generation))
+}

@@ -86,7 +86,7 @@ func finishGeneric(k *Key, inner *state, out *[Size]byte) {
 
 // pairGeneric fills key, of 16 or 32 bytes, and nonce from the tags of two inner
 // messages, each one block with its padding.
-func pairGeneric(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) {
+func pairGeneric(k *Key, b [2]block, key []byte, nonce *[nonceSize]byte) {
 	var out [2][Size]byte
 	for i := range b {
 		s := k.inner
@@ -101,20 +101,20 @@ func pairGeneric(k *Key, b *[2]block, key []byte, nonce *[nonceSize]byte) {
 }
 
 // stepGeneric derives key, nonce and the next secret from the three blocks.
-func stepGeneric(kernel Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b *[3]block) {
+func stepGeneric(kernel Kernel, key []byte, nonce *[nonceSize]byte, secret *[Size]byte, b [3]block) {
 	var k Key
 	keyGeneric(kernel, &k, secret)
-	pairGeneric(&k, (*[2]block)(b[:2]), key, nonce)
+	pairGeneric(&k, [2]block(b[:2]), key, nonce)
 	blocks(kernel, &k.inner, b[2][:])
 	finishGeneric(&k, &k.inner, secret)
 	k.Wipe()
 }
 
-// nextGeneric replaces secret by the tag of one block under it.
-func nextGeneric(kernel Kernel, secret *[Size]byte, b *block) {
+// nextGeneric replaces secret by the tag of the third block under it.
+func nextGeneric(kernel Kernel, secret *[Size]byte, b [3]block) {
 	var k Key
 	keyGeneric(kernel, &k, secret)
-	blocks(kernel, &k.inner, b[:])
+	blocks(kernel, &k.inner, b[2][:])
 	finishGeneric(&k, &k.inner, secret)
 	k.Wipe()
 }
