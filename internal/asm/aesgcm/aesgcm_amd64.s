@@ -83,7 +83,7 @@ GLOBL fours<>(SB), RODATA|NOPTR, $64
 
 // func seal128VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
-TEXT ·seal128VAES512(SB), NOSPLIT, $448-104
+TEXT ·seal128VAES512(SB), NOSPLIT, $576-104
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), R12
@@ -627,8 +627,8 @@ tag:
 	RET
 
 long:
-	// aligned to the right
-	MOVQ            R10, R13
+	// additional data ends, and data begins, with a vector
+	MOVQ            R11, R13
 	NEGQ            R13
 	ANDQ            $0x3f, R13
 	ADDQ            R13, R10
@@ -732,7 +732,7 @@ long:
 	VAESENCLAST     Z26, Z0, Z0
 	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
 	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 320(R9)
+	VMOVDQU         X1, 448(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -769,15 +769,27 @@ long:
 	VPTERNLOGQ $0x96, Z6, Z4, Z2
 	VSHUFI64X2 $0x00, Z2, Z2, Z31
 	VMOVDQA64  Z1, K5, Z2
-	VMOVDQU64  Z2, 256(R9)
-
-	// the hash of the pieces before is added to the first block
+	VMOVDQU64  Z2, 320(R9)
+	VPCLMULQDQ $0x00, Z2, Z31, Z3
+	VPCLMULQDQ $0x01, Z2, Z31, Z4
+	VPCLMULQDQ $0x10, Z2, Z31, Z6
+	VPXORQ     Z6, Z4, Z4
+	VPCLMULQDQ $0x11, Z2, Z31, Z5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
+	VPSHUFD    $0x4e, Z3, Z3
+	VPTERNLOGQ $0x96, Z6, Z3, Z4
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
+	VPSHUFD    $0x4e, Z4, Z4
+	VPTERNLOGQ $0x96, Z6, Z4, Z5
+	VMOVDQU64  Z5, 256(R9)
 	VPXORQ     Z8, Z8, Z8
 	VPXORQ     Z12, Z12, Z12
 	XORL       CX, CX
 	MOVQ       acc+88(FP), AX
 	TESTQ      AX, AX
-	JE         slow
+	JE         next
+
+	// the hash of the pieces before is added to the first block
 	MOVL       $0x0000ffff, BX
 	SHLXQ      R13, BX, BX
 	KMOVQ      BX, K1
@@ -801,8 +813,6 @@ slow:
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
 	ANDNQ      AX, BX, AX
-	TESTQ      AX, AX
-	JE         noaad
 	KMOVQ      AX, K1
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
@@ -823,7 +833,7 @@ noaad:
 	BZHIQ       BX, numbers<>+16(SB), BX
 	ANDNQ       AX, BX, AX
 	TESTQ       AX, AX
-	JE          nodata
+	JE          nodata101
 	KMOVQ       AX, K1
 	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
 	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
@@ -844,27 +854,9 @@ noaad:
 	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
 	VPXORQ      Z13, Z12, Z12
 
-nodata:
-	VPADDD      fours<>+0(SB), Z15, Z15
-	ADDQ        $0x40, CX
-	CMPQ        CX, R10
-	JNE         nolengths
-	MOVQ        last+64(FP), AX
-	TESTQ       AX, AX
-	JE          nolengths
-	MOVL        $0x000000c0, BX
-	KMOVW       BX, K4
-	MOVQ        aadTotal+72(FP), AX
-	MOVQ        total+80(FP), BX
-	SHLQ        $0x03, AX
-	SHLQ        $0x03, BX
-	VMOVQ       BX, X13
-	VPINSRQ     $0x01, AX, X13, X13
-	VSHUFI64X2  $0x00, Z13, Z13, Z13
-	VMOVDQA64.Z Z13, K4, Z13
-	VPXORQ      Z13, Z12, Z12
-
-nolengths:
+nodata101:
+	VPADDD     fours<>+0(SB), Z15, Z15
+	ADDQ       $0x40, CX
 	VPCLMULQDQ $0x00, Z8, Z31, Z9
 	VPCLMULQDQ $0x01, Z8, Z31, Z10
 	VPCLMULQDQ $0x10, Z8, Z31, Z13
@@ -878,14 +870,14 @@ nolengths:
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z12, Z8
 	VPXORQ     Z12, Z12, Z12
-	CMPQ       CX, R10
-	JE         finish
-	CMPQ       CX, R11
-	JL         slow
-	MOVQ       R12, DX
-	SUBQ       CX, DX
-	SHRQ       $0x06, DX
-	JE         slow
+
+next:
+	CMPQ CX, R11
+	JL   slow
+	MOVQ R12, DX
+	SUBQ CX, DX
+	SARQ $0x06, DX
+	JLE  ends
 
 	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors
 	VPCLMULQDQ  $0x00, Z31, Z31, Z0
@@ -1685,18 +1677,88 @@ added:
 rested:
 	VPXORQ Z12, Z12, Z12
 
-	// H⁴ again
+	// H⁴ again, should there be a vector whose last block is not whole
 	VBROADCASTI32X4 112(R9), Z31
-	CMPQ            CX, R10
-	JL              slow
 
-finish:
-	VMOVDQU64     256(R9), Z12
-	VPCLMULQDQ    $0x00, Z8, Z12, Z9
-	VPCLMULQDQ    $0x01, Z8, Z12, Z10
-	VPCLMULQDQ    $0x10, Z8, Z12, Z13
+ends:
+	MOVQ        R10, DX
+	SUBQ        CX, DX
+	CMPQ        DX, $0x40
+	JG          slow
+	MOVQ        R9, AX
+	SUBQ        DX, AX
+	VMOVDQU64   320(AX), Z13
+	VPCLMULQDQ  $0x00, Z13, Z8, Z9
+	VPCLMULQDQ  $0x01, Z13, Z8, Z10
+	VPCLMULQDQ  $0x10, Z13, Z8, Z14
+	VPCLMULQDQ  $0x11, Z13, Z8, Z11
+	VPXORQ      Z14, Z10, Z10
+	VMOVDQU64   384(AX), Z31
+	MOVQ        R12, AX
+	SUBQ        CX, AX
+	CMOVQLT     numbers<>+0(SB), AX
+	CMPQ        AX, $0x40
+	CMOVQGT     numbers<>+8(SB), AX
+	BZHIQ       AX, numbers<>+16(SB), AX
+	MOVQ        R11, BX
+	SUBQ        CX, BX
+	CMOVQLT     numbers<>+0(SB), BX
+	CMPQ        BX, $0x40
+	CMOVQGT     numbers<>+8(SB), BX
+	BZHIQ       BX, numbers<>+16(SB), BX
+	ANDNQ       AX, BX, AX
+	TESTQ       AX, AX
+	JE          nodata102
+	KMOVQ       AX, K1
+	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
+	VPXORQ      Z16, Z0, Z0
+	VAESENC     Z17, Z0, Z0
+	VAESENC     Z18, Z0, Z0
+	VAESENC     Z19, Z0, Z0
+	VAESENC     Z20, Z0, Z0
+	VAESENC     Z21, Z0, Z0
+	VAESENC     Z22, Z0, Z0
+	VAESENC     Z23, Z0, Z0
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z25, Z0, Z0
+	VAESENCLAST Z26, Z0, Z0
+	VPXORQ      Z13, Z0, Z0
+	VMOVDQU8    Z0, K1, (DI)(CX*1)
+	VMOVDQU8.Z  Z0, K1, Z13
+	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
+	VPXORQ      Z13, Z12, Z12
+
+nodata102:
+	MOVQ  last+64(FP), AX
+	TESTQ AX, AX
+	JE    nolengths
+
+	// the lengths, in the lane of the last block
+	MOVL        $0x00000003, BX
+	SHRQ        $0x03, DX
+	SUBQ        $0x02, DX
+	SHLXQ       DX, BX, BX
+	KMOVW       BX, K4
+	MOVQ        aadTotal+72(FP), AX
+	MOVQ        total+80(FP), BX
+	SHLQ        $0x03, AX
+	SHLQ        $0x03, BX
+	VMOVQ       BX, X13
+	VPINSRQ     $0x01, AX, X13, X13
+	VSHUFI64X2  $0x00, Z13, Z13, Z13
+	VMOVDQA64.Z Z13, K4, Z13
+	VPXORQ      Z13, Z12, Z12
+
+nolengths:
+	VPCLMULQDQ    $0x00, Z31, Z12, Z13
+	VPXORQ        Z13, Z9, Z9
+	VPCLMULQDQ    $0x01, Z31, Z12, Z13
 	VPXORQ        Z13, Z10, Z10
-	VPCLMULQDQ    $0x11, Z8, Z12, Z11
+	VPCLMULQDQ    $0x10, Z31, Z12, Z13
+	VPXORQ        Z13, Z10, Z10
+	VPCLMULQDQ    $0x11, Z31, Z12, Z13
+	VPXORQ        Z13, Z11, Z11
 	VPCLMULQDQ    $0x10, polynomial<>+0(SB), Z9, Z13
 	VPSHUFD       $0x4e, Z9, Z9
 	VPTERNLOGQ    $0x96, Z13, Z9, Z10
@@ -1710,7 +1772,7 @@ finish:
 	MOVQ          last+64(FP), AX
 	TESTQ         AX, AX
 	JE            unmasked
-	VPXOR         320(R9), X11, X11
+	VPXOR         448(R9), X11, X11
 
 unmasked:
 	VPSHUFB   byteOrder<>+0(SB), X11, X11
@@ -1723,6 +1785,8 @@ unmasked:
 	VMOVDQU64 Z0, 192(R9)
 	VMOVDQU64 Z0, 256(R9)
 	VMOVDQU64 Z0, 320(R9)
+	VMOVDQU64 Z0, 384(R9)
+	VMOVDQU64 Z0, 448(R9)
 	VZEROALL
 	VPXORQ    Z16, Z16, Z16
 	VPXORQ    Z17, Z17, Z17
@@ -1744,7 +1808,7 @@ unmasked:
 
 // func open128VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
-TEXT ·open128VAES512(SB), NOSPLIT, $448-104
+TEXT ·open128VAES512(SB), NOSPLIT, $576-104
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), R12
@@ -2284,8 +2348,8 @@ tag:
 	RET
 
 long:
-	// aligned to the right
-	MOVQ            R10, R13
+	// additional data ends, and data begins, with a vector
+	MOVQ            R11, R13
 	NEGQ            R13
 	ANDQ            $0x3f, R13
 	ADDQ            R13, R10
@@ -2389,7 +2453,7 @@ long:
 	VAESENCLAST     Z26, Z0, Z0
 	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
 	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 320(R9)
+	VMOVDQU         X1, 448(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -2426,15 +2490,27 @@ long:
 	VPTERNLOGQ $0x96, Z6, Z4, Z2
 	VSHUFI64X2 $0x00, Z2, Z2, Z31
 	VMOVDQA64  Z1, K5, Z2
-	VMOVDQU64  Z2, 256(R9)
-
-	// the hash of the pieces before is added to the first block
+	VMOVDQU64  Z2, 320(R9)
+	VPCLMULQDQ $0x00, Z2, Z31, Z3
+	VPCLMULQDQ $0x01, Z2, Z31, Z4
+	VPCLMULQDQ $0x10, Z2, Z31, Z6
+	VPXORQ     Z6, Z4, Z4
+	VPCLMULQDQ $0x11, Z2, Z31, Z5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
+	VPSHUFD    $0x4e, Z3, Z3
+	VPTERNLOGQ $0x96, Z6, Z3, Z4
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
+	VPSHUFD    $0x4e, Z4, Z4
+	VPTERNLOGQ $0x96, Z6, Z4, Z5
+	VMOVDQU64  Z5, 256(R9)
 	VPXORQ     Z8, Z8, Z8
 	VPXORQ     Z12, Z12, Z12
 	XORL       CX, CX
 	MOVQ       acc+88(FP), AX
 	TESTQ      AX, AX
-	JE         slow
+	JE         next
+
+	// the hash of the pieces before is added to the first block
 	MOVL       $0x0000ffff, BX
 	SHLXQ      R13, BX, BX
 	KMOVQ      BX, K1
@@ -2458,8 +2534,6 @@ slow:
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
 	ANDNQ      AX, BX, AX
-	TESTQ      AX, AX
-	JE         noaad
 	KMOVQ      AX, K1
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
@@ -2480,7 +2554,7 @@ noaad:
 	BZHIQ       BX, numbers<>+16(SB), BX
 	ANDNQ       AX, BX, AX
 	TESTQ       AX, AX
-	JE          nodata
+	JE          nodata101
 	KMOVQ       AX, K1
 	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
 	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
@@ -2500,27 +2574,9 @@ noaad:
 	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
 	VPXORQ      Z13, Z12, Z12
 
-nodata:
-	VPADDD      fours<>+0(SB), Z15, Z15
-	ADDQ        $0x40, CX
-	CMPQ        CX, R10
-	JNE         nolengths
-	MOVQ        last+64(FP), AX
-	TESTQ       AX, AX
-	JE          nolengths
-	MOVL        $0x000000c0, BX
-	KMOVW       BX, K4
-	MOVQ        aadTotal+72(FP), AX
-	MOVQ        total+80(FP), BX
-	SHLQ        $0x03, AX
-	SHLQ        $0x03, BX
-	VMOVQ       BX, X13
-	VPINSRQ     $0x01, AX, X13, X13
-	VSHUFI64X2  $0x00, Z13, Z13, Z13
-	VMOVDQA64.Z Z13, K4, Z13
-	VPXORQ      Z13, Z12, Z12
-
-nolengths:
+nodata101:
+	VPADDD     fours<>+0(SB), Z15, Z15
+	ADDQ       $0x40, CX
 	VPCLMULQDQ $0x00, Z8, Z31, Z9
 	VPCLMULQDQ $0x01, Z8, Z31, Z10
 	VPCLMULQDQ $0x10, Z8, Z31, Z13
@@ -2534,14 +2590,14 @@ nolengths:
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z12, Z8
 	VPXORQ     Z12, Z12, Z12
-	CMPQ       CX, R10
-	JE         finish
-	CMPQ       CX, R11
-	JL         slow
-	MOVQ       R12, DX
-	SUBQ       CX, DX
-	SHRQ       $0x06, DX
-	JE         slow
+
+next:
+	CMPQ CX, R11
+	JL   slow
+	MOVQ R12, DX
+	SUBQ CX, DX
+	SARQ $0x06, DX
+	JLE  ends
 
 	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors
 	VPCLMULQDQ $0x00, Z31, Z31, Z0
@@ -3115,18 +3171,87 @@ added:
 rested:
 	VPXORQ Z12, Z12, Z12
 
-	// H⁴ again
+	// H⁴ again, should there be a vector whose last block is not whole
 	VBROADCASTI32X4 112(R9), Z31
-	CMPQ            CX, R10
-	JL              slow
 
-finish:
-	VMOVDQU64     256(R9), Z12
-	VPCLMULQDQ    $0x00, Z8, Z12, Z9
-	VPCLMULQDQ    $0x01, Z8, Z12, Z10
-	VPCLMULQDQ    $0x10, Z8, Z12, Z13
+ends:
+	MOVQ        R10, DX
+	SUBQ        CX, DX
+	CMPQ        DX, $0x40
+	JG          slow
+	MOVQ        R9, AX
+	SUBQ        DX, AX
+	VMOVDQU64   320(AX), Z13
+	VPCLMULQDQ  $0x00, Z13, Z8, Z9
+	VPCLMULQDQ  $0x01, Z13, Z8, Z10
+	VPCLMULQDQ  $0x10, Z13, Z8, Z14
+	VPCLMULQDQ  $0x11, Z13, Z8, Z11
+	VPXORQ      Z14, Z10, Z10
+	VMOVDQU64   384(AX), Z31
+	MOVQ        R12, AX
+	SUBQ        CX, AX
+	CMOVQLT     numbers<>+0(SB), AX
+	CMPQ        AX, $0x40
+	CMOVQGT     numbers<>+8(SB), AX
+	BZHIQ       AX, numbers<>+16(SB), AX
+	MOVQ        R11, BX
+	SUBQ        CX, BX
+	CMOVQLT     numbers<>+0(SB), BX
+	CMPQ        BX, $0x40
+	CMOVQGT     numbers<>+8(SB), BX
+	BZHIQ       BX, numbers<>+16(SB), BX
+	ANDNQ       AX, BX, AX
+	TESTQ       AX, AX
+	JE          nodata102
+	KMOVQ       AX, K1
+	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
+	VPXORQ      Z16, Z0, Z0
+	VAESENC     Z17, Z0, Z0
+	VAESENC     Z18, Z0, Z0
+	VAESENC     Z19, Z0, Z0
+	VAESENC     Z20, Z0, Z0
+	VAESENC     Z21, Z0, Z0
+	VAESENC     Z22, Z0, Z0
+	VAESENC     Z23, Z0, Z0
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z25, Z0, Z0
+	VAESENCLAST Z26, Z0, Z0
+	VPXORQ      Z13, Z0, Z0
+	VMOVDQU8    Z0, K1, (DI)(CX*1)
+	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
+	VPXORQ      Z13, Z12, Z12
+
+nodata102:
+	MOVQ  last+64(FP), AX
+	TESTQ AX, AX
+	JE    nolengths
+
+	// the lengths, in the lane of the last block
+	MOVL        $0x00000003, BX
+	SHRQ        $0x03, DX
+	SUBQ        $0x02, DX
+	SHLXQ       DX, BX, BX
+	KMOVW       BX, K4
+	MOVQ        aadTotal+72(FP), AX
+	MOVQ        total+80(FP), BX
+	SHLQ        $0x03, AX
+	SHLQ        $0x03, BX
+	VMOVQ       BX, X13
+	VPINSRQ     $0x01, AX, X13, X13
+	VSHUFI64X2  $0x00, Z13, Z13, Z13
+	VMOVDQA64.Z Z13, K4, Z13
+	VPXORQ      Z13, Z12, Z12
+
+nolengths:
+	VPCLMULQDQ    $0x00, Z31, Z12, Z13
+	VPXORQ        Z13, Z9, Z9
+	VPCLMULQDQ    $0x01, Z31, Z12, Z13
 	VPXORQ        Z13, Z10, Z10
-	VPCLMULQDQ    $0x11, Z8, Z12, Z11
+	VPCLMULQDQ    $0x10, Z31, Z12, Z13
+	VPXORQ        Z13, Z10, Z10
+	VPCLMULQDQ    $0x11, Z31, Z12, Z13
+	VPXORQ        Z13, Z11, Z11
 	VPCLMULQDQ    $0x10, polynomial<>+0(SB), Z9, Z13
 	VPSHUFD       $0x4e, Z9, Z9
 	VPTERNLOGQ    $0x96, Z13, Z9, Z10
@@ -3140,7 +3265,7 @@ finish:
 	MOVQ          last+64(FP), AX
 	TESTQ         AX, AX
 	JE            unmasked
-	VPXOR         320(R9), X11, X11
+	VPXOR         448(R9), X11, X11
 
 unmasked:
 	VPSHUFB   byteOrder<>+0(SB), X11, X11
@@ -3153,6 +3278,8 @@ unmasked:
 	VMOVDQU64 Z0, 192(R9)
 	VMOVDQU64 Z0, 256(R9)
 	VMOVDQU64 Z0, 320(R9)
+	VMOVDQU64 Z0, 384(R9)
+	VMOVDQU64 Z0, 448(R9)
 	VZEROALL
 	VPXORQ    Z16, Z16, Z16
 	VPXORQ    Z17, Z17, Z17
@@ -3174,7 +3301,7 @@ unmasked:
 
 // func seal256VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
-TEXT ·seal256VAES512(SB), NOSPLIT, $448-104
+TEXT ·seal256VAES512(SB), NOSPLIT, $576-104
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), R12
@@ -3760,8 +3887,8 @@ tag:
 	RET
 
 long:
-	// aligned to the right
-	MOVQ            R10, R13
+	// additional data ends, and data begins, with a vector
+	MOVQ            R11, R13
 	NEGQ            R13
 	ANDQ            $0x3f, R13
 	ADDQ            R13, R10
@@ -3891,7 +4018,7 @@ long:
 	VAESENCLAST     Z30, Z0, Z0
 	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
 	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 320(R9)
+	VMOVDQU         X1, 448(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -3928,15 +4055,27 @@ long:
 	VPTERNLOGQ $0x96, Z6, Z4, Z2
 	VSHUFI64X2 $0x00, Z2, Z2, Z31
 	VMOVDQA64  Z1, K5, Z2
-	VMOVDQU64  Z2, 256(R9)
-
-	// the hash of the pieces before is added to the first block
+	VMOVDQU64  Z2, 320(R9)
+	VPCLMULQDQ $0x00, Z2, Z31, Z3
+	VPCLMULQDQ $0x01, Z2, Z31, Z4
+	VPCLMULQDQ $0x10, Z2, Z31, Z6
+	VPXORQ     Z6, Z4, Z4
+	VPCLMULQDQ $0x11, Z2, Z31, Z5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
+	VPSHUFD    $0x4e, Z3, Z3
+	VPTERNLOGQ $0x96, Z6, Z3, Z4
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
+	VPSHUFD    $0x4e, Z4, Z4
+	VPTERNLOGQ $0x96, Z6, Z4, Z5
+	VMOVDQU64  Z5, 256(R9)
 	VPXORQ     Z8, Z8, Z8
 	VPXORQ     Z12, Z12, Z12
 	XORL       CX, CX
 	MOVQ       acc+88(FP), AX
 	TESTQ      AX, AX
-	JE         slow
+	JE         next
+
+	// the hash of the pieces before is added to the first block
 	MOVL       $0x0000ffff, BX
 	SHLXQ      R13, BX, BX
 	KMOVQ      BX, K1
@@ -3960,8 +4099,6 @@ slow:
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
 	ANDNQ      AX, BX, AX
-	TESTQ      AX, AX
-	JE         noaad
 	KMOVQ      AX, K1
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
@@ -3982,7 +4119,7 @@ noaad:
 	BZHIQ       BX, numbers<>+16(SB), BX
 	ANDNQ       AX, BX, AX
 	TESTQ       AX, AX
-	JE          nodata
+	JE          nodata101
 	KMOVQ       AX, K1
 	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
 	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
@@ -4007,27 +4144,9 @@ noaad:
 	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
 	VPXORQ      Z13, Z12, Z12
 
-nodata:
-	VPADDD      fours<>+0(SB), Z15, Z15
-	ADDQ        $0x40, CX
-	CMPQ        CX, R10
-	JNE         nolengths
-	MOVQ        last+64(FP), AX
-	TESTQ       AX, AX
-	JE          nolengths
-	MOVL        $0x000000c0, BX
-	KMOVW       BX, K4
-	MOVQ        aadTotal+72(FP), AX
-	MOVQ        total+80(FP), BX
-	SHLQ        $0x03, AX
-	SHLQ        $0x03, BX
-	VMOVQ       BX, X13
-	VPINSRQ     $0x01, AX, X13, X13
-	VSHUFI64X2  $0x00, Z13, Z13, Z13
-	VMOVDQA64.Z Z13, K4, Z13
-	VPXORQ      Z13, Z12, Z12
-
-nolengths:
+nodata101:
+	VPADDD     fours<>+0(SB), Z15, Z15
+	ADDQ       $0x40, CX
 	VPCLMULQDQ $0x00, Z8, Z31, Z9
 	VPCLMULQDQ $0x01, Z8, Z31, Z10
 	VPCLMULQDQ $0x10, Z8, Z31, Z13
@@ -4041,14 +4160,14 @@ nolengths:
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z12, Z8
 	VPXORQ     Z12, Z12, Z12
-	CMPQ       CX, R10
-	JE         finish
-	CMPQ       CX, R11
-	JL         slow
-	MOVQ       R12, DX
-	SUBQ       CX, DX
-	SHRQ       $0x06, DX
-	JE         slow
+
+next:
+	CMPQ CX, R11
+	JL   slow
+	MOVQ R12, DX
+	SUBQ CX, DX
+	SARQ $0x06, DX
+	JLE  ends
 
 	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors
 	VPCLMULQDQ  $0x00, Z31, Z31, Z0
@@ -4940,18 +5059,92 @@ added:
 rested:
 	VPXORQ Z12, Z12, Z12
 
-	// H⁴ again
+	// H⁴ again, should there be a vector whose last block is not whole
 	VBROADCASTI32X4 112(R9), Z31
-	CMPQ            CX, R10
-	JL              slow
 
-finish:
-	VMOVDQU64     256(R9), Z12
-	VPCLMULQDQ    $0x00, Z8, Z12, Z9
-	VPCLMULQDQ    $0x01, Z8, Z12, Z10
-	VPCLMULQDQ    $0x10, Z8, Z12, Z13
+ends:
+	MOVQ        R10, DX
+	SUBQ        CX, DX
+	CMPQ        DX, $0x40
+	JG          slow
+	MOVQ        R9, AX
+	SUBQ        DX, AX
+	VMOVDQU64   320(AX), Z13
+	VPCLMULQDQ  $0x00, Z13, Z8, Z9
+	VPCLMULQDQ  $0x01, Z13, Z8, Z10
+	VPCLMULQDQ  $0x10, Z13, Z8, Z14
+	VPCLMULQDQ  $0x11, Z13, Z8, Z11
+	VPXORQ      Z14, Z10, Z10
+	VMOVDQU64   384(AX), Z31
+	MOVQ        R12, AX
+	SUBQ        CX, AX
+	CMOVQLT     numbers<>+0(SB), AX
+	CMPQ        AX, $0x40
+	CMOVQGT     numbers<>+8(SB), AX
+	BZHIQ       AX, numbers<>+16(SB), AX
+	MOVQ        R11, BX
+	SUBQ        CX, BX
+	CMOVQLT     numbers<>+0(SB), BX
+	CMPQ        BX, $0x40
+	CMOVQGT     numbers<>+8(SB), BX
+	BZHIQ       BX, numbers<>+16(SB), BX
+	ANDNQ       AX, BX, AX
+	TESTQ       AX, AX
+	JE          nodata102
+	KMOVQ       AX, K1
+	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
+	VPXORQ      Z16, Z0, Z0
+	VAESENC     Z17, Z0, Z0
+	VAESENC     Z18, Z0, Z0
+	VAESENC     Z19, Z0, Z0
+	VAESENC     Z20, Z0, Z0
+	VAESENC     Z21, Z0, Z0
+	VAESENC     Z22, Z0, Z0
+	VAESENC     Z23, Z0, Z0
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z26, Z0, Z0
+	VAESENC     Z27, Z0, Z0
+	VAESENC     Z28, Z0, Z0
+	VAESENC     Z29, Z0, Z0
+	VAESENCLAST Z30, Z0, Z0
+	VPXORQ      Z13, Z0, Z0
+	VMOVDQU8    Z0, K1, (DI)(CX*1)
+	VMOVDQU8.Z  Z0, K1, Z13
+	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
+	VPXORQ      Z13, Z12, Z12
+
+nodata102:
+	MOVQ  last+64(FP), AX
+	TESTQ AX, AX
+	JE    nolengths
+
+	// the lengths, in the lane of the last block
+	MOVL        $0x00000003, BX
+	SHRQ        $0x03, DX
+	SUBQ        $0x02, DX
+	SHLXQ       DX, BX, BX
+	KMOVW       BX, K4
+	MOVQ        aadTotal+72(FP), AX
+	MOVQ        total+80(FP), BX
+	SHLQ        $0x03, AX
+	SHLQ        $0x03, BX
+	VMOVQ       BX, X13
+	VPINSRQ     $0x01, AX, X13, X13
+	VSHUFI64X2  $0x00, Z13, Z13, Z13
+	VMOVDQA64.Z Z13, K4, Z13
+	VPXORQ      Z13, Z12, Z12
+
+nolengths:
+	VPCLMULQDQ    $0x00, Z31, Z12, Z13
+	VPXORQ        Z13, Z9, Z9
+	VPCLMULQDQ    $0x01, Z31, Z12, Z13
 	VPXORQ        Z13, Z10, Z10
-	VPCLMULQDQ    $0x11, Z8, Z12, Z11
+	VPCLMULQDQ    $0x10, Z31, Z12, Z13
+	VPXORQ        Z13, Z10, Z10
+	VPCLMULQDQ    $0x11, Z31, Z12, Z13
+	VPXORQ        Z13, Z11, Z11
 	VPCLMULQDQ    $0x10, polynomial<>+0(SB), Z9, Z13
 	VPSHUFD       $0x4e, Z9, Z9
 	VPTERNLOGQ    $0x96, Z13, Z9, Z10
@@ -4965,7 +5158,7 @@ finish:
 	MOVQ          last+64(FP), AX
 	TESTQ         AX, AX
 	JE            unmasked
-	VPXOR         320(R9), X11, X11
+	VPXOR         448(R9), X11, X11
 
 unmasked:
 	VPSHUFB   byteOrder<>+0(SB), X11, X11
@@ -4978,6 +5171,8 @@ unmasked:
 	VMOVDQU64 Z0, 192(R9)
 	VMOVDQU64 Z0, 256(R9)
 	VMOVDQU64 Z0, 320(R9)
+	VMOVDQU64 Z0, 384(R9)
+	VMOVDQU64 Z0, 448(R9)
 	VZEROALL
 	VPXORQ    Z16, Z16, Z16
 	VPXORQ    Z17, Z17, Z17
@@ -4999,7 +5194,7 @@ unmasked:
 
 // func open256VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
-TEXT ·open256VAES512(SB), NOSPLIT, $448-104
+TEXT ·open256VAES512(SB), NOSPLIT, $576-104
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), R12
@@ -5581,8 +5776,8 @@ tag:
 	RET
 
 long:
-	// aligned to the right
-	MOVQ            R10, R13
+	// additional data ends, and data begins, with a vector
+	MOVQ            R11, R13
 	NEGQ            R13
 	ANDQ            $0x3f, R13
 	ADDQ            R13, R10
@@ -5712,7 +5907,7 @@ long:
 	VAESENCLAST     Z30, Z0, Z0
 	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
 	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 320(R9)
+	VMOVDQU         X1, 448(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -5749,15 +5944,27 @@ long:
 	VPTERNLOGQ $0x96, Z6, Z4, Z2
 	VSHUFI64X2 $0x00, Z2, Z2, Z31
 	VMOVDQA64  Z1, K5, Z2
-	VMOVDQU64  Z2, 256(R9)
-
-	// the hash of the pieces before is added to the first block
+	VMOVDQU64  Z2, 320(R9)
+	VPCLMULQDQ $0x00, Z2, Z31, Z3
+	VPCLMULQDQ $0x01, Z2, Z31, Z4
+	VPCLMULQDQ $0x10, Z2, Z31, Z6
+	VPXORQ     Z6, Z4, Z4
+	VPCLMULQDQ $0x11, Z2, Z31, Z5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
+	VPSHUFD    $0x4e, Z3, Z3
+	VPTERNLOGQ $0x96, Z6, Z3, Z4
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
+	VPSHUFD    $0x4e, Z4, Z4
+	VPTERNLOGQ $0x96, Z6, Z4, Z5
+	VMOVDQU64  Z5, 256(R9)
 	VPXORQ     Z8, Z8, Z8
 	VPXORQ     Z12, Z12, Z12
 	XORL       CX, CX
 	MOVQ       acc+88(FP), AX
 	TESTQ      AX, AX
-	JE         slow
+	JE         next
+
+	// the hash of the pieces before is added to the first block
 	MOVL       $0x0000ffff, BX
 	SHLXQ      R13, BX, BX
 	KMOVQ      BX, K1
@@ -5781,8 +5988,6 @@ slow:
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
 	ANDNQ      AX, BX, AX
-	TESTQ      AX, AX
-	JE         noaad
 	KMOVQ      AX, K1
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
@@ -5803,7 +6008,7 @@ noaad:
 	BZHIQ       BX, numbers<>+16(SB), BX
 	ANDNQ       AX, BX, AX
 	TESTQ       AX, AX
-	JE          nodata
+	JE          nodata101
 	KMOVQ       AX, K1
 	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
 	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
@@ -5827,27 +6032,9 @@ noaad:
 	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
 	VPXORQ      Z13, Z12, Z12
 
-nodata:
-	VPADDD      fours<>+0(SB), Z15, Z15
-	ADDQ        $0x40, CX
-	CMPQ        CX, R10
-	JNE         nolengths
-	MOVQ        last+64(FP), AX
-	TESTQ       AX, AX
-	JE          nolengths
-	MOVL        $0x000000c0, BX
-	KMOVW       BX, K4
-	MOVQ        aadTotal+72(FP), AX
-	MOVQ        total+80(FP), BX
-	SHLQ        $0x03, AX
-	SHLQ        $0x03, BX
-	VMOVQ       BX, X13
-	VPINSRQ     $0x01, AX, X13, X13
-	VSHUFI64X2  $0x00, Z13, Z13, Z13
-	VMOVDQA64.Z Z13, K4, Z13
-	VPXORQ      Z13, Z12, Z12
-
-nolengths:
+nodata101:
+	VPADDD     fours<>+0(SB), Z15, Z15
+	ADDQ       $0x40, CX
 	VPCLMULQDQ $0x00, Z8, Z31, Z9
 	VPCLMULQDQ $0x01, Z8, Z31, Z10
 	VPCLMULQDQ $0x10, Z8, Z31, Z13
@@ -5861,14 +6048,14 @@ nolengths:
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z12, Z8
 	VPXORQ     Z12, Z12, Z12
-	CMPQ       CX, R10
-	JE         finish
-	CMPQ       CX, R11
-	JL         slow
-	MOVQ       R12, DX
-	SUBQ       CX, DX
-	SHRQ       $0x06, DX
-	JE         slow
+
+next:
+	CMPQ CX, R11
+	JL   slow
+	MOVQ R12, DX
+	SUBQ CX, DX
+	SARQ $0x06, DX
+	JLE  ends
 
 	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors
 	VPCLMULQDQ $0x00, Z31, Z31, Z0
@@ -6502,18 +6689,91 @@ added:
 rested:
 	VPXORQ Z12, Z12, Z12
 
-	// H⁴ again
+	// H⁴ again, should there be a vector whose last block is not whole
 	VBROADCASTI32X4 112(R9), Z31
-	CMPQ            CX, R10
-	JL              slow
 
-finish:
-	VMOVDQU64     256(R9), Z12
-	VPCLMULQDQ    $0x00, Z8, Z12, Z9
-	VPCLMULQDQ    $0x01, Z8, Z12, Z10
-	VPCLMULQDQ    $0x10, Z8, Z12, Z13
+ends:
+	MOVQ        R10, DX
+	SUBQ        CX, DX
+	CMPQ        DX, $0x40
+	JG          slow
+	MOVQ        R9, AX
+	SUBQ        DX, AX
+	VMOVDQU64   320(AX), Z13
+	VPCLMULQDQ  $0x00, Z13, Z8, Z9
+	VPCLMULQDQ  $0x01, Z13, Z8, Z10
+	VPCLMULQDQ  $0x10, Z13, Z8, Z14
+	VPCLMULQDQ  $0x11, Z13, Z8, Z11
+	VPXORQ      Z14, Z10, Z10
+	VMOVDQU64   384(AX), Z31
+	MOVQ        R12, AX
+	SUBQ        CX, AX
+	CMOVQLT     numbers<>+0(SB), AX
+	CMPQ        AX, $0x40
+	CMOVQGT     numbers<>+8(SB), AX
+	BZHIQ       AX, numbers<>+16(SB), AX
+	MOVQ        R11, BX
+	SUBQ        CX, BX
+	CMOVQLT     numbers<>+0(SB), BX
+	CMPQ        BX, $0x40
+	CMOVQGT     numbers<>+8(SB), BX
+	BZHIQ       BX, numbers<>+16(SB), BX
+	ANDNQ       AX, BX, AX
+	TESTQ       AX, AX
+	JE          nodata102
+	KMOVQ       AX, K1
+	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
+	VPXORQ      Z16, Z0, Z0
+	VAESENC     Z17, Z0, Z0
+	VAESENC     Z18, Z0, Z0
+	VAESENC     Z19, Z0, Z0
+	VAESENC     Z20, Z0, Z0
+	VAESENC     Z21, Z0, Z0
+	VAESENC     Z22, Z0, Z0
+	VAESENC     Z23, Z0, Z0
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z26, Z0, Z0
+	VAESENC     Z27, Z0, Z0
+	VAESENC     Z28, Z0, Z0
+	VAESENC     Z29, Z0, Z0
+	VAESENCLAST Z30, Z0, Z0
+	VPXORQ      Z13, Z0, Z0
+	VMOVDQU8    Z0, K1, (DI)(CX*1)
+	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
+	VPXORQ      Z13, Z12, Z12
+
+nodata102:
+	MOVQ  last+64(FP), AX
+	TESTQ AX, AX
+	JE    nolengths
+
+	// the lengths, in the lane of the last block
+	MOVL        $0x00000003, BX
+	SHRQ        $0x03, DX
+	SUBQ        $0x02, DX
+	SHLXQ       DX, BX, BX
+	KMOVW       BX, K4
+	MOVQ        aadTotal+72(FP), AX
+	MOVQ        total+80(FP), BX
+	SHLQ        $0x03, AX
+	SHLQ        $0x03, BX
+	VMOVQ       BX, X13
+	VPINSRQ     $0x01, AX, X13, X13
+	VSHUFI64X2  $0x00, Z13, Z13, Z13
+	VMOVDQA64.Z Z13, K4, Z13
+	VPXORQ      Z13, Z12, Z12
+
+nolengths:
+	VPCLMULQDQ    $0x00, Z31, Z12, Z13
+	VPXORQ        Z13, Z9, Z9
+	VPCLMULQDQ    $0x01, Z31, Z12, Z13
 	VPXORQ        Z13, Z10, Z10
-	VPCLMULQDQ    $0x11, Z8, Z12, Z11
+	VPCLMULQDQ    $0x10, Z31, Z12, Z13
+	VPXORQ        Z13, Z10, Z10
+	VPCLMULQDQ    $0x11, Z31, Z12, Z13
+	VPXORQ        Z13, Z11, Z11
 	VPCLMULQDQ    $0x10, polynomial<>+0(SB), Z9, Z13
 	VPSHUFD       $0x4e, Z9, Z9
 	VPTERNLOGQ    $0x96, Z13, Z9, Z10
@@ -6527,7 +6787,7 @@ finish:
 	MOVQ          last+64(FP), AX
 	TESTQ         AX, AX
 	JE            unmasked
-	VPXOR         320(R9), X11, X11
+	VPXOR         448(R9), X11, X11
 
 unmasked:
 	VPSHUFB   byteOrder<>+0(SB), X11, X11
@@ -6540,6 +6800,8 @@ unmasked:
 	VMOVDQU64 Z0, 192(R9)
 	VMOVDQU64 Z0, 256(R9)
 	VMOVDQU64 Z0, 320(R9)
+	VMOVDQU64 Z0, 384(R9)
+	VMOVDQU64 Z0, 448(R9)
 	VZEROALL
 	VPXORQ    Z16, Z16, Z16
 	VPXORQ    Z17, Z17, Z17

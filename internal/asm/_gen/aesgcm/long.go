@@ -19,8 +19,8 @@ func (w *wide) long() {
 	acc, h4 := Z8, Z31
 	at := func(base GPPhysical, i int) Mem { return Mem{Base: base, Index: pos, Scale: 1, Disp: 64 * i} }
 
-	Comment("aligned to the right")
-	MOVQ(end, aadStart)
+	Comment("additional data ends, and data begins, with a vector")
+	MOVQ(dataStart, aadStart)
 	NEGQ(aadStart)
 	ANDQ(U8(63), aadStart)
 	ADDQ(aadStart, end)
@@ -38,15 +38,17 @@ func (w *wide) long() {
 	VEXTRACTI64X2(U8(1), Y0, X1)
 	VMOVDQU(X1, Mem{Base: table, Disp: atMask})
 	powers(Z0, Z1, Z2, h4, zmm(3, 7))
-	VMOVDQU64(Z2, Mem{Base: table, Disp: atLast})
+	VMOVDQU64(Z2, Mem{Base: table, Disp: atLast + 64})
+	multiply(Z2, h4, Z3, Z4, Z5, Z6)
+	VMOVDQU64(Z5, Mem{Base: table, Disp: atLast})
 
-	Comment("the hash of the pieces before is added to the first block")
 	VPXORQ(acc, acc, acc)
 	VPXORQ(Z12, Z12, Z12)
 	XORL(pos.As32(), pos.As32())
 	Load(Param("acc"), tmp0)
 	TESTQ(tmp0, tmp0)
-	JE(to("slow"))
+	JE(to("next"))
+	Comment("the hash of the pieces before is added to the first block")
 	MOVL(U32(0xffff), tmp1.As32())
 	SHLXQ(aadStart, tmp1, tmp1)
 	KMOVQ(tmp1, K1)
@@ -55,17 +57,60 @@ func (w *wide) long() {
 	VPSHUFB(byteOrder, Z12, Z12)
 
 	w.slow(acc, h4)
+	Label("next")
+	CMPQ(pos, dataStart)
+	JL(to("slow"))
+	MOVQ(dataEnd, tmp2)
+	SUBQ(pos, tmp2)
+	SARQ(U8(6), tmp2)
+	JLE(to("ends"))
 	w.eights(acc, at)
 	w.rest(acc, at)
 
-	Comment("H⁴ again")
+	Comment("H⁴ again, should there be a vector whose last block is not whole")
 	VBROADCASTI32X4(Mem{Base: table, Disp: atPower + 7*16}, h4)
-	CMPQ(pos, end)
-	JL(to("slow"))
+	Label("ends")
+	MOVQ(end, tmp2)
+	SUBQ(pos, tmp2)
+	CMPQ(tmp2, U8(64))
+	JG(to("slow"))
+	w.finish(acc)
+}
 
-	Label("finish")
-	VMOVDQU64(Mem{Base: table, Disp: atLast}, Z12)
-	multiply(acc, Z12, Z9, Z10, Z11, Z13)
+// finish does the last blocks, tmp2 bytes and at most four of them with the lengths,
+// and multiplies them with as many powers, the hash with the four powers before.
+func (w *wide) finish(acc VecPhysical) {
+	MOVQ(table, tmp0)
+	SUBQ(tmp2, tmp0)
+	VMOVDQU64(Mem{Base: tmp0, Disp: atLast + 64}, Z13)
+	VPCLMULQDQ(U8(0x00), Z13, acc, Z9)
+	VPCLMULQDQ(U8(0x01), Z13, acc, Z10)
+	VPCLMULQDQ(U8(0x10), Z13, acc, Z14)
+	VPCLMULQDQ(U8(0x11), Z13, acc, Z11)
+	VPXORQ(Z14, Z10, Z10)
+	VMOVDQU64(Mem{Base: tmp0, Disp: atLast + 128}, Z31)
+	w.encryptTail()
+	Load(Param("last"), tmp0)
+	TESTQ(tmp0, tmp0)
+	JE(to("nolengths"))
+	Comment("the lengths, in the lane of the last block")
+	MOVL(U32(3), tmp1.As32())
+	SHRQ(U8(3), tmp2)
+	SUBQ(U8(2), tmp2)
+	SHLXQ(tmp2, tmp1, tmp1)
+	KMOVW(tmp1.As32(), K4)
+	lengths(Z13)
+	VPXORQ(Z13, Z12, Z12)
+	Label("nolengths")
+	VPCLMULQDQ(U8(0x00), Z31, Z12, Z13)
+	VPXORQ(Z13, Z9, Z9)
+	VPCLMULQDQ(U8(0x01), Z31, Z12, Z13)
+	VPXORQ(Z13, Z10, Z10)
+	VPCLMULQDQ(U8(0x10), Z31, Z12, Z13)
+	VPXORQ(Z13, Z10, Z10)
+	VPCLMULQDQ(U8(0x11), Z31, Z12, Z13)
+	VPXORQ(Z13, Z11, Z11)
+	reduce(Z9, Z10, Z11, Z13)
 	sum(Z11, Z13)
 	Load(Param("last"), tmp0)
 	TESTQ(tmp0, tmp0)
@@ -83,25 +128,14 @@ func (w *wide) long() {
 	leave()
 }
 
-// slow does a vector of whatever there is. It goes on to the eights when it has come
-// to whole vectors of data, and to the finish at the end.
-func (w *wide) slow(acc, h4 VecPhysical) {
+// encryptTail does the data that stands in the vector at pos, if any, and adds what
+// is hashed of it to Z12. It takes Z0, Z13 and Z14.
+func (w *wide) encryptTail() {
 	at := func(base GPPhysical) Mem { return Mem{Base: base, Index: pos, Scale: 1} }
-	Label("slow")
-	CMPQ(pos, aadEnd)
-	JGE(to("noaad"))
-	between(aadStart, aadEnd, pos, tmp0, tmp1)
-	TESTQ(tmp0, tmp0)
-	JE(to("noaad"))
-	KMOVQ(tmp0, K1)
-	VMOVDQU8_Z(at(aad), K1, Z13)
-	VPSHUFB(byteOrder, Z13, Z13)
-	VPXORQ(Z13, Z12, Z12)
-	Label("noaad")
-
+	none := w.unique("nodata")
 	between(dataStart, dataEnd, pos, tmp0, tmp1)
 	TESTQ(tmp0, tmp0)
-	JE(to("nodata"))
+	JE(to(none))
 	KMOVQ(tmp0, K1)
 	VMOVDQU8_Z(at(src), K1, Z13)
 	VPSHUFB(ctrOrder, Z15, Z0)
@@ -117,31 +151,26 @@ func (w *wide) slow(acc, h4 VecPhysical) {
 	}
 	VPSHUFB(byteOrder, Z13, Z13)
 	VPXORQ(Z13, Z12, Z12)
-	Label("nodata")
+	Label(none)
+}
+
+// slow does a vector of additional data, or of data whose last block is not whole.
+func (w *wide) slow(acc, h4 VecPhysical) {
+	Label("slow")
+	CMPQ(pos, aadEnd)
+	JGE(to("noaad"))
+	between(aadStart, aadEnd, pos, tmp0, tmp1)
+	KMOVQ(tmp0, K1)
+	VMOVDQU8_Z(Mem{Base: aad, Index: pos, Scale: 1}, K1, Z13)
+	VPSHUFB(byteOrder, Z13, Z13)
+	VPXORQ(Z13, Z12, Z12)
+	Label("noaad")
+	w.encryptTail()
 	VPADDD(fours, Z15, Z15)
 	ADDQ(U8(64), pos)
-
-	CMPQ(pos, end)
-	JNE(to("nolengths"))
-	Load(Param("last"), tmp0)
-	TESTQ(tmp0, tmp0)
-	JE(to("nolengths"))
-	MOVL(U32(0xc0), tmp1.As32())
-	KMOVW(tmp1.As32(), K4)
-	lengths(Z13)
-	VPXORQ(Z13, Z12, Z12)
-	Label("nolengths")
 	multiply(acc, h4, Z9, Z10, Z11, Z13)
 	VPXORQ(Z11, Z12, acc)
 	VPXORQ(Z12, Z12, Z12)
-	CMPQ(pos, end)
-	JE(to("finish"))
-	CMPQ(pos, dataStart)
-	JL(to("slow"))
-	MOVQ(dataEnd, tmp2)
-	SUBQ(pos, tmp2)
-	SHRQ(U8(6), tmp2)
-	JE(to("slow"))
 }
 
 // item adds v·(H⁴)^k to the product. q points at the power; the first item sets the

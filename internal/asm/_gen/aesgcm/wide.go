@@ -9,13 +9,17 @@ import (
 // A wide kernel works on four blocks per register.
 //
 // The hash input, additional data ‖ ciphertext ‖ lengths, is a stream of N blocks,
-// and it is right-aligned in vectors of four: blocks of zeros in front change no
-// hash, so the last vector is always full and one set of powers, H⁴ H³ H² H, ends
-// every message. Counters are aligned with it.
+// and it is right-aligned in vectors of four, for blocks of zeros in front change no
+// hash.
 //
-//	short   N ≤ 16: everything in registers, loaded while the key is expanded
-//	long    vector by vector where additional data, ends or lengths stand in it,
-//	        and eight vectors at a time in between
+//	short   N ≤ 16: everything in registers, loaded while the key is expanded. The
+//	        last vector is full, and one set of powers, H⁴ H³ H² H, ends every
+//	        message. Counters are aligned with the stream.
+//	long    additional data is right-aligned alone, so that data begins with a
+//	        vector and stores cross no cache line that they need not: first
+//	        additional data vector by vector, then eight vectors of data at a time,
+//	        then what is left. As many powers as there are blocks in the last vector
+//	        end it.
 //
 // Loads and stores at the ends are masked. One whose mask is empty is jumped over:
 // if its page is absent the processor takes the slow way even for lanes that are
@@ -25,6 +29,13 @@ type wide struct {
 	open   bool
 	rounds int
 	key    []VecPhysical // round keys, in every lane: Z16 …
+	labels int
+}
+
+// unique makes a label of code that is written more than once.
+func (w *wide) unique(name string) string {
+	w.labels++
+	return label("%s%d", name, w.labels+100)
 }
 
 func newWide(bits int, open bool) *wide {
@@ -51,9 +62,9 @@ var (
 const (
 	atPower  = 0   // (H⁴)⁸ … (H⁴)¹
 	atFolded = 128 // the sum of the halves of each, for Karatsuba's middle product
-	atLast   = 256 // H⁴ H³ H² H
-	atMask   = 320 // E(J₀), which masks the tag
-	frame    = 384
+	atLast   = 256 // H⁸ … H
+	atMask   = 448 // E(J₀), which masks the tag; before, 64 bytes that are not used
+	frame    = 512
 )
 
 func (w *wide) generate() {
