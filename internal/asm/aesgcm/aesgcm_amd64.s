@@ -71,6 +71,74 @@ DATA numbers<>+8(SB)/8, $0x0000000000000040
 DATA numbers<>+16(SB)/8, $0xffffffffffffffff
 GLOBL numbers<>(SB), RODATA|NOPTR, $24
 
+DATA steps<>+0(SB)/8, $0x0000000000000000
+DATA steps<>+8(SB)/8, $0x0400000000000000
+DATA steps<>+16(SB)/8, $0x0000000000000000
+DATA steps<>+24(SB)/8, $0x0400000000000000
+DATA steps<>+32(SB)/8, $0x0000000000000000
+DATA steps<>+40(SB)/8, $0x0400000000000000
+DATA steps<>+48(SB)/8, $0x0000000000000000
+DATA steps<>+56(SB)/8, $0x0400000000000000
+DATA steps<>+64(SB)/8, $0x0000000000000000
+DATA steps<>+72(SB)/8, $0x0800000000000000
+DATA steps<>+80(SB)/8, $0x0000000000000000
+DATA steps<>+88(SB)/8, $0x0800000000000000
+DATA steps<>+96(SB)/8, $0x0000000000000000
+DATA steps<>+104(SB)/8, $0x0800000000000000
+DATA steps<>+112(SB)/8, $0x0000000000000000
+DATA steps<>+120(SB)/8, $0x0800000000000000
+DATA steps<>+128(SB)/8, $0x0000000000000000
+DATA steps<>+136(SB)/8, $0x0c00000000000000
+DATA steps<>+144(SB)/8, $0x0000000000000000
+DATA steps<>+152(SB)/8, $0x0c00000000000000
+DATA steps<>+160(SB)/8, $0x0000000000000000
+DATA steps<>+168(SB)/8, $0x0c00000000000000
+DATA steps<>+176(SB)/8, $0x0000000000000000
+DATA steps<>+184(SB)/8, $0x0c00000000000000
+DATA steps<>+192(SB)/8, $0x0000000000000000
+DATA steps<>+200(SB)/8, $0x1000000000000000
+DATA steps<>+208(SB)/8, $0x0000000000000000
+DATA steps<>+216(SB)/8, $0x1000000000000000
+DATA steps<>+224(SB)/8, $0x0000000000000000
+DATA steps<>+232(SB)/8, $0x1000000000000000
+DATA steps<>+240(SB)/8, $0x0000000000000000
+DATA steps<>+248(SB)/8, $0x1000000000000000
+DATA steps<>+256(SB)/8, $0x0000000000000000
+DATA steps<>+264(SB)/8, $0x1400000000000000
+DATA steps<>+272(SB)/8, $0x0000000000000000
+DATA steps<>+280(SB)/8, $0x1400000000000000
+DATA steps<>+288(SB)/8, $0x0000000000000000
+DATA steps<>+296(SB)/8, $0x1400000000000000
+DATA steps<>+304(SB)/8, $0x0000000000000000
+DATA steps<>+312(SB)/8, $0x1400000000000000
+DATA steps<>+320(SB)/8, $0x0000000000000000
+DATA steps<>+328(SB)/8, $0x1800000000000000
+DATA steps<>+336(SB)/8, $0x0000000000000000
+DATA steps<>+344(SB)/8, $0x1800000000000000
+DATA steps<>+352(SB)/8, $0x0000000000000000
+DATA steps<>+360(SB)/8, $0x1800000000000000
+DATA steps<>+368(SB)/8, $0x0000000000000000
+DATA steps<>+376(SB)/8, $0x1800000000000000
+DATA steps<>+384(SB)/8, $0x0000000000000000
+DATA steps<>+392(SB)/8, $0x1c00000000000000
+DATA steps<>+400(SB)/8, $0x0000000000000000
+DATA steps<>+408(SB)/8, $0x1c00000000000000
+DATA steps<>+416(SB)/8, $0x0000000000000000
+DATA steps<>+424(SB)/8, $0x1c00000000000000
+DATA steps<>+432(SB)/8, $0x0000000000000000
+DATA steps<>+440(SB)/8, $0x1c00000000000000
+GLOBL steps<>(SB), RODATA|NOPTR, $448
+
+DATA thirtyTwos<>+0(SB)/8, $0x0000000000000000
+DATA thirtyTwos<>+8(SB)/8, $0x0000002000000000
+DATA thirtyTwos<>+16(SB)/8, $0x0000000000000000
+DATA thirtyTwos<>+24(SB)/8, $0x0000002000000000
+DATA thirtyTwos<>+32(SB)/8, $0x0000000000000000
+DATA thirtyTwos<>+40(SB)/8, $0x0000002000000000
+DATA thirtyTwos<>+48(SB)/8, $0x0000000000000000
+DATA thirtyTwos<>+56(SB)/8, $0x0000002000000000
+GLOBL thirtyTwos<>(SB), RODATA|NOPTR, $64
+
 DATA fours<>+0(SB)/8, $0x0000000000000000
 DATA fours<>+8(SB)/8, $0x0000000400000000
 DATA fours<>+16(SB)/8, $0x0000000000000000
@@ -83,7 +151,7 @@ GLOBL fours<>(SB), RODATA|NOPTR, $64
 
 // func seal128VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
-TEXT ·seal128VAES512(SB), NOSPLIT, $576-104
+TEXT ·seal128VAES512(SB), NOSPLIT, $768-104
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), R12
@@ -732,7 +800,7 @@ long:
 	VAESENCLAST     Z26, Z0, Z0
 	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
 	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 448(R9)
+	VMOVDQU         X1, 640(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -880,69 +948,96 @@ next:
 	JLE  ends
 
 	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors
-	VPCLMULQDQ  $0x00, Z31, Z31, Z0
-	VPCLMULQDQ  $0x11, Z31, Z31, Z2
-	VPXORQ      Z1, Z1, Z1
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD     $0x4e, Z0, Z0
-	VPTERNLOGQ  $0x96, Z3, Z0, Z1
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD     $0x4e, Z1, Z1
-	VPTERNLOGQ  $0x96, Z3, Z1, Z2
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z31, K6, Z4
-	VPCLMULQDQ  $0x00, Z4, Z2, Z0
-	VPCLMULQDQ  $0x01, Z4, Z2, Z1
-	VPCLMULQDQ  $0x10, Z4, Z2, Z3
-	VPXORQ      Z3, Z1, Z1
-	VPCLMULQDQ  $0x11, Z4, Z2, Z5
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD     $0x4e, Z0, Z0
-	VPTERNLOGQ  $0x96, Z3, Z0, Z1
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD     $0x4e, Z1, Z1
-	VPTERNLOGQ  $0x96, Z3, Z1, Z5
-	VSHUFI64X2  $0x00, Z5, Z5, Z6
-	VMOVDQA64   Z4, K5, Z5
-	VMOVDQU64   Z5, 64(R9)
-	VPSHUFD     $0x4e, Z5, Z3
-	VPXORQ      Z5, Z3, Z3
-	VMOVDQU64   Z3, 192(R9)
-	CMPQ        DX, $0x04
-	JLE         rest
-	VPCLMULQDQ  $0x00, Z5, Z6, Z0
-	VPCLMULQDQ  $0x01, Z5, Z6, Z1
-	VPCLMULQDQ  $0x10, Z5, Z6, Z3
-	VPXORQ      Z3, Z1, Z1
-	VPCLMULQDQ  $0x11, Z5, Z6, Z7
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD     $0x4e, Z0, Z0
-	VPTERNLOGQ  $0x96, Z3, Z0, Z1
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD     $0x4e, Z1, Z1
-	VPTERNLOGQ  $0x96, Z3, Z1, Z7
-	VMOVDQU64   Z7, (R9)
-	VPSHUFD     $0x4e, Z7, Z3
-	VPXORQ      Z7, Z3, Z3
-	VMOVDQU64   Z3, 128(R9)
-	SUBQ        $0x08, DX
-	JL          fewer
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z1
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z2
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z3
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z4
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z5
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z6
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z7
-	VPADDD      fours<>+0(SB), Z15, Z15
+	VPCLMULQDQ $0x00, Z31, Z31, Z0
+	VPCLMULQDQ $0x11, Z31, Z31, Z2
+	VPXORQ     Z1, Z1, Z1
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
+	VPSHUFD    $0x4e, Z0, Z0
+	VPTERNLOGQ $0x96, Z3, Z0, Z1
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
+	VPSHUFD    $0x4e, Z1, Z1
+	VPTERNLOGQ $0x96, Z3, Z1, Z2
+	VMOVDQA64  Z2, Z4
+	VMOVDQA64  Z31, K6, Z4
+	VPCLMULQDQ $0x00, Z4, Z2, Z0
+	VPCLMULQDQ $0x01, Z4, Z2, Z1
+	VPCLMULQDQ $0x10, Z4, Z2, Z3
+	VPXORQ     Z3, Z1, Z1
+	VPCLMULQDQ $0x11, Z4, Z2, Z5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
+	VPSHUFD    $0x4e, Z0, Z0
+	VPTERNLOGQ $0x96, Z3, Z0, Z1
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
+	VPSHUFD    $0x4e, Z1, Z1
+	VPTERNLOGQ $0x96, Z3, Z1, Z5
+	VSHUFI64X2 $0x00, Z5, Z5, Z6
+	VMOVDQA64  Z4, K5, Z5
+	VMOVDQU64  Z5, 64(R9)
+	VPSHUFD    $0x4e, Z5, Z3
+	VPXORQ     Z5, Z3, Z3
+	VMOVDQU64  Z3, 192(R9)
+	CMPQ       DX, $0x04
+	JLE        rest
+	VPCLMULQDQ $0x00, Z5, Z6, Z0
+	VPCLMULQDQ $0x01, Z5, Z6, Z1
+	VPCLMULQDQ $0x10, Z5, Z6, Z3
+	VPXORQ     Z3, Z1, Z1
+	VPCLMULQDQ $0x11, Z5, Z6, Z7
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
+	VPSHUFD    $0x4e, Z0, Z0
+	VPTERNLOGQ $0x96, Z3, Z0, Z1
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
+	VPSHUFD    $0x4e, Z1, Z1
+	VPTERNLOGQ $0x96, Z3, Z1, Z7
+	VMOVDQU64  Z7, (R9)
+	VPSHUFD    $0x4e, Z7, Z3
+	VPXORQ     Z7, Z3, Z3
+	VMOVDQU64  Z3, 128(R9)
+	SUBQ       $0x08, DX
+	JL         fewer
+
+	// the last byte of the counter, on top
+	MOVQ CX, BX
+	SUBQ R11, BX
+	SHRQ $0x04, BX
+	MOVQ ctr+56(FP), AX
+	ADDQ AX, BX
+	SHLQ $0x18, BX
+
+	// the last byte of 32 counters, which stands first, unless it overflows
+	ADDL    $0x20000000, BX
+	JCS     carry102
+	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
+	VPADDD  steps<>+0(SB), Z0, Z1
+	VPADDD  steps<>+64(SB), Z0, Z2
+	VPADDD  steps<>+128(SB), Z0, Z3
+	VPADDD  steps<>+192(SB), Z0, Z4
+	VPADDD  steps<>+256(SB), Z0, Z5
+	VPADDD  steps<>+320(SB), Z0, Z6
+	VPADDD  steps<>+384(SB), Z0, Z7
+	JMP     whole103
+
+carry102:
+	VMOVDQA64 Z15, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z1
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z2
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z3
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z4
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z5
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z6
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
+	VPADDD    fours<>+0(SB), Z12, Z12
+
+whole103:
+	VPADDD      thirtyTwos<>+0(SB), Z15, Z15
 	VPXORQ      Z16, Z0, Z0
 	VPXORQ      Z16, Z1, Z1
 	VPXORQ      Z16, Z2, Z2
@@ -1052,22 +1147,40 @@ next:
 	JL          hashed
 
 eights:
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z0
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z1
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z2
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z3
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z4
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z5
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z6
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z7
-	VPADDD          fours<>+0(SB), Z15, Z15
+	// the last byte of 32 counters, which stands first, unless it overflows
+	ADDL    $0x20000000, BX
+	JCS     carry104
+	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
+	VPADDD  steps<>+0(SB), Z0, Z1
+	VPADDD  steps<>+64(SB), Z0, Z2
+	VPADDD  steps<>+128(SB), Z0, Z3
+	VPADDD  steps<>+192(SB), Z0, Z4
+	VPADDD  steps<>+256(SB), Z0, Z5
+	VPADDD  steps<>+320(SB), Z0, Z6
+	VPADDD  steps<>+384(SB), Z0, Z7
+	JMP     whole105
+
+carry104:
+	VMOVDQA64 Z15, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z1
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z2
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z3
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z4
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z5
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z6
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
+	VPADDD    fours<>+0(SB), Z12, Z12
+
+whole105:
+	VPADDD          thirtyTwos<>+0(SB), Z15, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPXORQ          Z16, Z1, Z1
 	VPXORQ          Z16, Z2, Z2
@@ -1077,170 +1190,161 @@ eights:
 	VPXORQ          Z16, Z6, Z6
 	VPXORQ          Z16, Z7, Z7
 	VAESENC         Z17, Z0, Z0
-	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
-	VAESENC         Z17, Z4, Z4
-	VAESENC         Z17, Z5, Z5
-	VAESENC         Z17, Z6, Z6
-	VAESENC         Z17, Z7, Z7
 	VMOVDQU64       -512(DI)(CX*1), Z12
+	VAESENC         Z17, Z1, Z1
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 16(R9), Z14
+	VAESENC         Z17, Z2, Z2
+	VMOVDQU64       -448(DI)(CX*1), Z27
+	VAESENC         Z17, Z3, Z3
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z17, Z4, Z4
 	VBROADCASTI32X4 144(R9), Z31
+	VAESENC         Z17, Z5, Z5
+	VBROADCASTI32X4 160(R9), Z29
 	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         Z17, Z6, Z6
+	VPSHUFD         $0x4e, Z27, Z30
+	VAESENC         Z17, Z7, Z7
 	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z10
-	VPCLMULQDQ      $0x00, Z14, Z12, Z9
-	VPCLMULQDQ      $0x11, Z14, Z12, Z11
 	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z27, Z30, Z30
 	VAESENC         Z18, Z1, Z1
+	VBROADCASTI32X4 16(R9), Z14
 	VAESENC         Z18, Z2, Z2
+	VBROADCASTI32X4 32(R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VAESENC         Z18, Z3, Z3
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z18, Z4, Z4
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VAESENC         Z18, Z5, Z5
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
 	VAESENC         Z18, Z6, Z6
+	VPXORQ          Z31, Z29, Z10
 	VAESENC         Z18, Z7, Z7
-	VMOVDQU64       -448(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 32(R9), Z14
-	VBROADCASTI32X4 160(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
 	VAESENC         Z19, Z0, Z0
+	VPXORQ          Z13, Z30, Z9
 	VAESENC         Z19, Z1, Z1
+	VPXORQ          Z14, Z28, Z11
 	VAESENC         Z19, Z2, Z2
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z19, Z4, Z4
-	VAESENC         Z19, Z5, Z5
-	VAESENC         Z19, Z6, Z6
-	VAESENC         Z19, Z7, Z7
 	VMOVDQU64       -384(DI)(CX*1), Z12
+	VAESENC         Z19, Z3, Z3
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 48(R9), Z14
+	VAESENC         Z19, Z4, Z4
+	VMOVDQU64       -320(DI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z19, Z5, Z5
 	VBROADCASTI32X4 176(R9), Z31
+	VAESENC         Z19, Z6, Z6
+	VBROADCASTI32X4 192(R9), Z29
+	VAESENC         Z19, Z7, Z7
 	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z20, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z30
 	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
 	VAESENC         Z20, Z2, Z2
+	VBROADCASTI32X4 48(R9), Z14
 	VAESENC         Z20, Z3, Z3
+	VBROADCASTI32X4 64(R9), Z28
 	VAESENC         Z20, Z4, Z4
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VAESENC         Z20, Z5, Z5
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z20, Z6, Z6
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
 	VAESENC         Z20, Z7, Z7
-	VMOVDQU64       -320(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 64(R9), Z14
-	VBROADCASTI32X4 192(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
 	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
 	VAESENC         Z21, Z2, Z2
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
 	VAESENC         Z21, Z3, Z3
-	VAESENC         Z21, Z4, Z4
-	VAESENC         Z21, Z5, Z5
-	VAESENC         Z21, Z6, Z6
-	VAESENC         Z21, Z7, Z7
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
 	VMOVDQU64       -256(DI)(CX*1), Z12
+	VAESENC         Z21, Z4, Z4
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 80(R9), Z14
+	VAESENC         Z21, Z5, Z5
+	VMOVDQU64       -192(DI)(CX*1), Z27
+	VAESENC         Z21, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z21, Z7, Z7
 	VBROADCASTI32X4 208(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z22, Z0, Z0
+	VBROADCASTI32X4 224(R9), Z29
 	VAESENC         Z22, Z1, Z1
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
 	VAESENC         Z22, Z2, Z2
+	VPXORQ          Z12, Z13, Z13
 	VAESENC         Z22, Z3, Z3
+	VPXORQ          Z27, Z30, Z30
 	VAESENC         Z22, Z4, Z4
+	VBROADCASTI32X4 80(R9), Z14
 	VAESENC         Z22, Z5, Z5
+	VBROADCASTI32X4 96(R9), Z28
 	VAESENC         Z22, Z6, Z6
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z22, Z7, Z7
-	VMOVDQU64       -192(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 96(R9), Z14
-	VBROADCASTI32X4 224(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
 	VAESENC         Z23, Z1, Z1
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VAESENC         Z23, Z2, Z2
-	VAESENC         Z23, Z3, Z3
-	VAESENC         Z23, Z4, Z4
-	VAESENC         Z23, Z5, Z5
-	VAESENC         Z23, Z6, Z6
-	VAESENC         Z23, Z7, Z7
-	VMOVDQU64       -128(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 112(R9), Z14
-	VBROADCASTI32X4 240(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
-	VAESENC         Z24, Z0, Z0
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
-	VAESENC         Z24, Z3, Z3
-	VAESENC         Z24, Z4, Z4
-	VAESENC         Z24, Z5, Z5
-	VAESENC         Z24, Z6, Z6
-	VAESENC         Z24, Z7, Z7
-	VBROADCASTI32X4 (R9), Z14
-	VBROADCASTI32X4 128(R9), Z31
-	VPSHUFD         $0x4e, Z8, Z13
-	VPXORQ          Z8, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z8, Z13
-	VPCLMULQDQ      $0x11, Z14, Z8, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
-	VAESENC         Z25, Z2, Z2
-	VAESENC         Z25, Z3, Z3
-	VAESENC         Z25, Z4, Z4
-	VAESENC         Z25, Z5, Z5
-	VAESENC         Z25, Z6, Z6
-	VAESENC         Z25, Z7, Z7
-	VMOVDQU64       -64(DI)(CX*1), Z12
+	VAESENC         Z23, Z3, Z3
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z23, Z4, Z4
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         Z23, Z5, Z5
+	VMOVDQU64       -128(DI)(CX*1), Z12
+	VAESENC         Z23, Z6, Z6
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z23, Z7, Z7
+	VBROADCASTI32X4 240(R9), Z31
+	VAESENC         Z24, Z0, Z0
+	VBROADCASTI32X4 128(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         Z24, Z1, Z1
+	VPSHUFD         $0x4e, Z8, Z30
+	VAESENC         Z24, Z2, Z2
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         Z24, Z3, Z3
+	VPXORQ          Z8, Z30, Z30
+	VAESENC         Z24, Z4, Z4
+	VBROADCASTI32X4 112(R9), Z14
+	VAESENC         Z24, Z5, Z5
+	VBROADCASTI32X4 (R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         Z24, Z6, Z6
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         Z24, Z7, Z7
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         Z25, Z0, Z0
+	VPCLMULQDQ      $0x00, Z28, Z8, Z30
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z8, Z28
+	VAESENC         Z25, Z3, Z3
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z25, Z4, Z4
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         Z25, Z5, Z5
+	VMOVDQU64       -64(DI)(CX*1), Z12
+	VAESENC         Z25, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z25, Z7, Z7
 	VPTERNLOGQ      $0x96, Z9, Z11, Z10
 	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z9, Z13
 	VPSHUFD         $0x4e, Z9, Z9
@@ -1280,95 +1384,86 @@ eights:
 hashed:
 	VMOVDQU64       -512(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 16(R9), Z14
+	VMOVDQU64       -448(DI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VBROADCASTI32X4 144(R9), Z31
+	VBROADCASTI32X4 160(R9), Z29
 	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
 	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z10
-	VPCLMULQDQ      $0x00, Z14, Z12, Z9
-	VPCLMULQDQ      $0x11, Z14, Z12, Z11
-	VMOVDQU64       -448(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 32(R9), Z14
-	VBROADCASTI32X4 160(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 16(R9), Z14
+	VBROADCASTI32X4 32(R9), Z28
 	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPXORQ          Z31, Z29, Z10
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPXORQ          Z13, Z30, Z9
+	VPXORQ          Z14, Z28, Z11
 	VMOVDQU64       -384(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 48(R9), Z14
+	VMOVDQU64       -320(DI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VBROADCASTI32X4 176(R9), Z31
+	VBROADCASTI32X4 192(R9), Z29
 	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
 	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 48(R9), Z14
+	VBROADCASTI32X4 64(R9), Z28
 	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
-	VMOVDQU64       -320(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 64(R9), Z14
-	VBROADCASTI32X4 192(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
 	VMOVDQU64       -256(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 80(R9), Z14
+	VMOVDQU64       -192(DI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VBROADCASTI32X4 208(R9), Z31
+	VBROADCASTI32X4 224(R9), Z29
 	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
 	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 80(R9), Z14
+	VBROADCASTI32X4 96(R9), Z28
 	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
-	VMOVDQU64       -192(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 96(R9), Z14
-	VBROADCASTI32X4 224(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
 	VMOVDQU64       -128(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 112(R9), Z14
 	VBROADCASTI32X4 240(R9), Z31
+	VBROADCASTI32X4 128(R9), Z29
 	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z8, Z30
 	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z8, Z30, Z30
+	VBROADCASTI32X4 112(R9), Z14
+	VBROADCASTI32X4 (R9), Z28
 	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z8, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
-	VBROADCASTI32X4 (R9), Z14
-	VBROADCASTI32X4 128(R9), Z31
-	VPSHUFD         $0x4e, Z8, Z13
-	VPXORQ          Z8, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z8, Z13
-	VPCLMULQDQ      $0x11, Z14, Z8, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPCLMULQDQ      $0x11, Z28, Z8, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
 	VMOVDQU64       -64(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
 	VPTERNLOGQ      $0x96, Z9, Z11, Z10
@@ -1708,7 +1803,7 @@ ends:
 	BZHIQ       BX, numbers<>+16(SB), BX
 	ANDNQ       AX, BX, AX
 	TESTQ       AX, AX
-	JE          nodata102
+	JE          nodata106
 	KMOVQ       AX, K1
 	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
 	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
@@ -1729,7 +1824,7 @@ ends:
 	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
 	VPXORQ      Z13, Z12, Z12
 
-nodata102:
+nodata106:
 	MOVQ  last+64(FP), AX
 	TESTQ AX, AX
 	JE    nolengths
@@ -1772,7 +1867,7 @@ nolengths:
 	MOVQ          last+64(FP), AX
 	TESTQ         AX, AX
 	JE            unmasked
-	VPXOR         448(R9), X11, X11
+	VPXOR         640(R9), X11, X11
 
 unmasked:
 	VPSHUFB   byteOrder<>+0(SB), X11, X11
@@ -1787,6 +1882,9 @@ unmasked:
 	VMOVDQU64 Z0, 320(R9)
 	VMOVDQU64 Z0, 384(R9)
 	VMOVDQU64 Z0, 448(R9)
+	VMOVDQU64 Z0, 512(R9)
+	VMOVDQU64 Z0, 576(R9)
+	VMOVDQU64 Z0, 640(R9)
 	VZEROALL
 	VPXORQ    Z16, Z16, Z16
 	VPXORQ    Z17, Z17, Z17
@@ -1808,7 +1906,7 @@ unmasked:
 
 // func open128VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
-TEXT ·open128VAES512(SB), NOSPLIT, $576-104
+TEXT ·open128VAES512(SB), NOSPLIT, $768-104
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), R12
@@ -2453,7 +2551,7 @@ long:
 	VAESENCLAST     Z26, Z0, Z0
 	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
 	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 448(R9)
+	VMOVDQU         X1, 640(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -2648,23 +2746,49 @@ next:
 	SUBQ       $0x08, DX
 	JL         fewer
 
+	// the last byte of the counter, on top
+	MOVQ CX, BX
+	SUBQ R11, BX
+	SHRQ $0x04, BX
+	MOVQ ctr+56(FP), AX
+	ADDQ AX, BX
+	SHLQ $0x18, BX
+
 eights:
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z0
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z1
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z2
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z3
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z4
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z5
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z6
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z7
-	VPADDD          fours<>+0(SB), Z15, Z15
+	// the last byte of 32 counters, which stands first, unless it overflows
+	ADDL    $0x20000000, BX
+	JCS     carry102
+	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
+	VPADDD  steps<>+0(SB), Z0, Z1
+	VPADDD  steps<>+64(SB), Z0, Z2
+	VPADDD  steps<>+128(SB), Z0, Z3
+	VPADDD  steps<>+192(SB), Z0, Z4
+	VPADDD  steps<>+256(SB), Z0, Z5
+	VPADDD  steps<>+320(SB), Z0, Z6
+	VPADDD  steps<>+384(SB), Z0, Z7
+	JMP     whole103
+
+carry102:
+	VMOVDQA64 Z15, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z1
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z2
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z3
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z4
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z5
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z6
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
+	VPADDD    fours<>+0(SB), Z12, Z12
+
+whole103:
+	VPADDD          thirtyTwos<>+0(SB), Z15, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPXORQ          Z16, Z1, Z1
 	VPXORQ          Z16, Z2, Z2
@@ -2674,170 +2798,161 @@ eights:
 	VPXORQ          Z16, Z6, Z6
 	VPXORQ          Z16, Z7, Z7
 	VAESENC         Z17, Z0, Z0
-	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
-	VAESENC         Z17, Z4, Z4
-	VAESENC         Z17, Z5, Z5
-	VAESENC         Z17, Z6, Z6
-	VAESENC         Z17, Z7, Z7
 	VMOVDQU64       (SI)(CX*1), Z12
+	VAESENC         Z17, Z1, Z1
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 16(R9), Z14
+	VAESENC         Z17, Z2, Z2
+	VMOVDQU64       64(SI)(CX*1), Z27
+	VAESENC         Z17, Z3, Z3
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z17, Z4, Z4
 	VBROADCASTI32X4 144(R9), Z31
+	VAESENC         Z17, Z5, Z5
+	VBROADCASTI32X4 160(R9), Z29
 	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         Z17, Z6, Z6
+	VPSHUFD         $0x4e, Z27, Z30
+	VAESENC         Z17, Z7, Z7
 	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z10
-	VPCLMULQDQ      $0x00, Z14, Z12, Z9
-	VPCLMULQDQ      $0x11, Z14, Z12, Z11
 	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z27, Z30, Z30
 	VAESENC         Z18, Z1, Z1
+	VBROADCASTI32X4 16(R9), Z14
 	VAESENC         Z18, Z2, Z2
+	VBROADCASTI32X4 32(R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VAESENC         Z18, Z3, Z3
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z18, Z4, Z4
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VAESENC         Z18, Z5, Z5
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
 	VAESENC         Z18, Z6, Z6
+	VPXORQ          Z31, Z29, Z10
 	VAESENC         Z18, Z7, Z7
-	VMOVDQU64       64(SI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 32(R9), Z14
-	VBROADCASTI32X4 160(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
 	VAESENC         Z19, Z0, Z0
+	VPXORQ          Z13, Z30, Z9
 	VAESENC         Z19, Z1, Z1
+	VPXORQ          Z14, Z28, Z11
 	VAESENC         Z19, Z2, Z2
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z19, Z4, Z4
-	VAESENC         Z19, Z5, Z5
-	VAESENC         Z19, Z6, Z6
-	VAESENC         Z19, Z7, Z7
 	VMOVDQU64       128(SI)(CX*1), Z12
+	VAESENC         Z19, Z3, Z3
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 48(R9), Z14
+	VAESENC         Z19, Z4, Z4
+	VMOVDQU64       192(SI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z19, Z5, Z5
 	VBROADCASTI32X4 176(R9), Z31
+	VAESENC         Z19, Z6, Z6
+	VBROADCASTI32X4 192(R9), Z29
+	VAESENC         Z19, Z7, Z7
 	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z20, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z30
 	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
 	VAESENC         Z20, Z2, Z2
+	VBROADCASTI32X4 48(R9), Z14
 	VAESENC         Z20, Z3, Z3
+	VBROADCASTI32X4 64(R9), Z28
 	VAESENC         Z20, Z4, Z4
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VAESENC         Z20, Z5, Z5
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z20, Z6, Z6
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
 	VAESENC         Z20, Z7, Z7
-	VMOVDQU64       192(SI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 64(R9), Z14
-	VBROADCASTI32X4 192(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
 	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
 	VAESENC         Z21, Z2, Z2
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
 	VAESENC         Z21, Z3, Z3
-	VAESENC         Z21, Z4, Z4
-	VAESENC         Z21, Z5, Z5
-	VAESENC         Z21, Z6, Z6
-	VAESENC         Z21, Z7, Z7
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
 	VMOVDQU64       256(SI)(CX*1), Z12
+	VAESENC         Z21, Z4, Z4
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 80(R9), Z14
+	VAESENC         Z21, Z5, Z5
+	VMOVDQU64       320(SI)(CX*1), Z27
+	VAESENC         Z21, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z21, Z7, Z7
 	VBROADCASTI32X4 208(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z22, Z0, Z0
+	VBROADCASTI32X4 224(R9), Z29
 	VAESENC         Z22, Z1, Z1
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
 	VAESENC         Z22, Z2, Z2
+	VPXORQ          Z12, Z13, Z13
 	VAESENC         Z22, Z3, Z3
+	VPXORQ          Z27, Z30, Z30
 	VAESENC         Z22, Z4, Z4
+	VBROADCASTI32X4 80(R9), Z14
 	VAESENC         Z22, Z5, Z5
+	VBROADCASTI32X4 96(R9), Z28
 	VAESENC         Z22, Z6, Z6
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z22, Z7, Z7
-	VMOVDQU64       320(SI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 96(R9), Z14
-	VBROADCASTI32X4 224(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
 	VAESENC         Z23, Z1, Z1
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VAESENC         Z23, Z2, Z2
-	VAESENC         Z23, Z3, Z3
-	VAESENC         Z23, Z4, Z4
-	VAESENC         Z23, Z5, Z5
-	VAESENC         Z23, Z6, Z6
-	VAESENC         Z23, Z7, Z7
-	VMOVDQU64       384(SI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 112(R9), Z14
-	VBROADCASTI32X4 240(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
-	VAESENC         Z24, Z0, Z0
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
-	VAESENC         Z24, Z3, Z3
-	VAESENC         Z24, Z4, Z4
-	VAESENC         Z24, Z5, Z5
-	VAESENC         Z24, Z6, Z6
-	VAESENC         Z24, Z7, Z7
-	VBROADCASTI32X4 (R9), Z14
-	VBROADCASTI32X4 128(R9), Z31
-	VPSHUFD         $0x4e, Z8, Z13
-	VPXORQ          Z8, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z8, Z13
-	VPCLMULQDQ      $0x11, Z14, Z8, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
-	VAESENC         Z25, Z2, Z2
-	VAESENC         Z25, Z3, Z3
-	VAESENC         Z25, Z4, Z4
-	VAESENC         Z25, Z5, Z5
-	VAESENC         Z25, Z6, Z6
-	VAESENC         Z25, Z7, Z7
-	VMOVDQU64       448(SI)(CX*1), Z12
+	VAESENC         Z23, Z3, Z3
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z23, Z4, Z4
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         Z23, Z5, Z5
+	VMOVDQU64       384(SI)(CX*1), Z12
+	VAESENC         Z23, Z6, Z6
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z23, Z7, Z7
+	VBROADCASTI32X4 240(R9), Z31
+	VAESENC         Z24, Z0, Z0
+	VBROADCASTI32X4 128(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         Z24, Z1, Z1
+	VPSHUFD         $0x4e, Z8, Z30
+	VAESENC         Z24, Z2, Z2
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         Z24, Z3, Z3
+	VPXORQ          Z8, Z30, Z30
+	VAESENC         Z24, Z4, Z4
+	VBROADCASTI32X4 112(R9), Z14
+	VAESENC         Z24, Z5, Z5
+	VBROADCASTI32X4 (R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         Z24, Z6, Z6
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         Z24, Z7, Z7
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         Z25, Z0, Z0
+	VPCLMULQDQ      $0x00, Z28, Z8, Z30
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z8, Z28
+	VAESENC         Z25, Z3, Z3
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z25, Z4, Z4
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         Z25, Z5, Z5
+	VMOVDQU64       448(SI)(CX*1), Z12
+	VAESENC         Z25, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z25, Z7, Z7
 	VPTERNLOGQ      $0x96, Z9, Z11, Z10
 	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z9, Z13
 	VPSHUFD         $0x4e, Z9, Z9
@@ -3202,7 +3317,7 @@ ends:
 	BZHIQ       BX, numbers<>+16(SB), BX
 	ANDNQ       AX, BX, AX
 	TESTQ       AX, AX
-	JE          nodata102
+	JE          nodata104
 	KMOVQ       AX, K1
 	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
 	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
@@ -3222,7 +3337,7 @@ ends:
 	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
 	VPXORQ      Z13, Z12, Z12
 
-nodata102:
+nodata104:
 	MOVQ  last+64(FP), AX
 	TESTQ AX, AX
 	JE    nolengths
@@ -3265,7 +3380,7 @@ nolengths:
 	MOVQ          last+64(FP), AX
 	TESTQ         AX, AX
 	JE            unmasked
-	VPXOR         448(R9), X11, X11
+	VPXOR         640(R9), X11, X11
 
 unmasked:
 	VPSHUFB   byteOrder<>+0(SB), X11, X11
@@ -3280,6 +3395,9 @@ unmasked:
 	VMOVDQU64 Z0, 320(R9)
 	VMOVDQU64 Z0, 384(R9)
 	VMOVDQU64 Z0, 448(R9)
+	VMOVDQU64 Z0, 512(R9)
+	VMOVDQU64 Z0, 576(R9)
+	VMOVDQU64 Z0, 640(R9)
 	VZEROALL
 	VPXORQ    Z16, Z16, Z16
 	VPXORQ    Z17, Z17, Z17
@@ -3301,7 +3419,7 @@ unmasked:
 
 // func seal256VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
-TEXT ·seal256VAES512(SB), NOSPLIT, $576-104
+TEXT ·seal256VAES512(SB), NOSPLIT, $768-104
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), R12
@@ -4016,9 +4134,13 @@ long:
 	VPSLLDQ         $0x08, Z13, Z30
 	VPTERNLOGQ      $0x96, Z12, Z13, Z30
 	VAESENCLAST     Z30, Z0, Z0
+	VMOVDQU64       Z27, 384(R9)
+	VMOVDQU64       Z28, 448(R9)
+	VMOVDQU64       Z29, 512(R9)
+	VMOVDQU64       Z30, 576(R9)
 	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
 	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 448(R9)
+	VMOVDQU         X1, 640(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -4134,10 +4256,10 @@ noaad:
 	VAESENC     Z24, Z0, Z0
 	VAESENC     Z25, Z0, Z0
 	VAESENC     Z26, Z0, Z0
-	VAESENC     Z27, Z0, Z0
-	VAESENC     Z28, Z0, Z0
-	VAESENC     Z29, Z0, Z0
-	VAESENCLAST Z30, Z0, Z0
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     512(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z0, Z0
 	VPXORQ      Z13, Z0, Z0
 	VMOVDQU8    Z0, K1, (DI)(CX*1)
 	VMOVDQU8.Z  Z0, K1, Z13
@@ -4170,69 +4292,96 @@ next:
 	JLE  ends
 
 	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors
-	VPCLMULQDQ  $0x00, Z31, Z31, Z0
-	VPCLMULQDQ  $0x11, Z31, Z31, Z2
-	VPXORQ      Z1, Z1, Z1
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD     $0x4e, Z0, Z0
-	VPTERNLOGQ  $0x96, Z3, Z0, Z1
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD     $0x4e, Z1, Z1
-	VPTERNLOGQ  $0x96, Z3, Z1, Z2
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z31, K6, Z4
-	VPCLMULQDQ  $0x00, Z4, Z2, Z0
-	VPCLMULQDQ  $0x01, Z4, Z2, Z1
-	VPCLMULQDQ  $0x10, Z4, Z2, Z3
-	VPXORQ      Z3, Z1, Z1
-	VPCLMULQDQ  $0x11, Z4, Z2, Z5
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD     $0x4e, Z0, Z0
-	VPTERNLOGQ  $0x96, Z3, Z0, Z1
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD     $0x4e, Z1, Z1
-	VPTERNLOGQ  $0x96, Z3, Z1, Z5
-	VSHUFI64X2  $0x00, Z5, Z5, Z6
-	VMOVDQA64   Z4, K5, Z5
-	VMOVDQU64   Z5, 64(R9)
-	VPSHUFD     $0x4e, Z5, Z3
-	VPXORQ      Z5, Z3, Z3
-	VMOVDQU64   Z3, 192(R9)
-	CMPQ        DX, $0x04
-	JLE         rest
-	VPCLMULQDQ  $0x00, Z5, Z6, Z0
-	VPCLMULQDQ  $0x01, Z5, Z6, Z1
-	VPCLMULQDQ  $0x10, Z5, Z6, Z3
-	VPXORQ      Z3, Z1, Z1
-	VPCLMULQDQ  $0x11, Z5, Z6, Z7
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD     $0x4e, Z0, Z0
-	VPTERNLOGQ  $0x96, Z3, Z0, Z1
-	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD     $0x4e, Z1, Z1
-	VPTERNLOGQ  $0x96, Z3, Z1, Z7
-	VMOVDQU64   Z7, (R9)
-	VPSHUFD     $0x4e, Z7, Z3
-	VPXORQ      Z7, Z3, Z3
-	VMOVDQU64   Z3, 128(R9)
-	SUBQ        $0x08, DX
-	JL          fewer
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z1
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z2
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z3
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z4
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z5
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z6
-	VPADDD      fours<>+0(SB), Z15, Z15
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z7
-	VPADDD      fours<>+0(SB), Z15, Z15
+	VPCLMULQDQ $0x00, Z31, Z31, Z0
+	VPCLMULQDQ $0x11, Z31, Z31, Z2
+	VPXORQ     Z1, Z1, Z1
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
+	VPSHUFD    $0x4e, Z0, Z0
+	VPTERNLOGQ $0x96, Z3, Z0, Z1
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
+	VPSHUFD    $0x4e, Z1, Z1
+	VPTERNLOGQ $0x96, Z3, Z1, Z2
+	VMOVDQA64  Z2, Z4
+	VMOVDQA64  Z31, K6, Z4
+	VPCLMULQDQ $0x00, Z4, Z2, Z0
+	VPCLMULQDQ $0x01, Z4, Z2, Z1
+	VPCLMULQDQ $0x10, Z4, Z2, Z3
+	VPXORQ     Z3, Z1, Z1
+	VPCLMULQDQ $0x11, Z4, Z2, Z5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
+	VPSHUFD    $0x4e, Z0, Z0
+	VPTERNLOGQ $0x96, Z3, Z0, Z1
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
+	VPSHUFD    $0x4e, Z1, Z1
+	VPTERNLOGQ $0x96, Z3, Z1, Z5
+	VSHUFI64X2 $0x00, Z5, Z5, Z6
+	VMOVDQA64  Z4, K5, Z5
+	VMOVDQU64  Z5, 64(R9)
+	VPSHUFD    $0x4e, Z5, Z3
+	VPXORQ     Z5, Z3, Z3
+	VMOVDQU64  Z3, 192(R9)
+	CMPQ       DX, $0x04
+	JLE        rest
+	VPCLMULQDQ $0x00, Z5, Z6, Z0
+	VPCLMULQDQ $0x01, Z5, Z6, Z1
+	VPCLMULQDQ $0x10, Z5, Z6, Z3
+	VPXORQ     Z3, Z1, Z1
+	VPCLMULQDQ $0x11, Z5, Z6, Z7
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
+	VPSHUFD    $0x4e, Z0, Z0
+	VPTERNLOGQ $0x96, Z3, Z0, Z1
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
+	VPSHUFD    $0x4e, Z1, Z1
+	VPTERNLOGQ $0x96, Z3, Z1, Z7
+	VMOVDQU64  Z7, (R9)
+	VPSHUFD    $0x4e, Z7, Z3
+	VPXORQ     Z7, Z3, Z3
+	VMOVDQU64  Z3, 128(R9)
+	SUBQ       $0x08, DX
+	JL         fewer
+
+	// the last byte of the counter, on top
+	MOVQ CX, BX
+	SUBQ R11, BX
+	SHRQ $0x04, BX
+	MOVQ ctr+56(FP), AX
+	ADDQ AX, BX
+	SHLQ $0x18, BX
+
+	// the last byte of 32 counters, which stands first, unless it overflows
+	ADDL    $0x20000000, BX
+	JCS     carry102
+	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
+	VPADDD  steps<>+0(SB), Z0, Z1
+	VPADDD  steps<>+64(SB), Z0, Z2
+	VPADDD  steps<>+128(SB), Z0, Z3
+	VPADDD  steps<>+192(SB), Z0, Z4
+	VPADDD  steps<>+256(SB), Z0, Z5
+	VPADDD  steps<>+320(SB), Z0, Z6
+	VPADDD  steps<>+384(SB), Z0, Z7
+	JMP     whole103
+
+carry102:
+	VMOVDQA64 Z15, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z1
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z2
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z3
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z4
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z5
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z6
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
+	VPADDD    fours<>+0(SB), Z12, Z12
+
+whole103:
+	VPADDD      thirtyTwos<>+0(SB), Z15, Z15
 	VPXORQ      Z16, Z0, Z0
 	VPXORQ      Z16, Z1, Z1
 	VPXORQ      Z16, Z2, Z2
@@ -4321,45 +4470,45 @@ next:
 	VAESENC     Z26, Z5, Z5
 	VAESENC     Z26, Z6, Z6
 	VAESENC     Z26, Z7, Z7
-	VAESENC     Z27, Z0, Z0
-	VAESENC     Z27, Z1, Z1
-	VAESENC     Z27, Z2, Z2
-	VAESENC     Z27, Z3, Z3
-	VAESENC     Z27, Z4, Z4
-	VAESENC     Z27, Z5, Z5
-	VAESENC     Z27, Z6, Z6
-	VAESENC     Z27, Z7, Z7
-	VAESENC     Z28, Z0, Z0
-	VAESENC     Z28, Z1, Z1
-	VAESENC     Z28, Z2, Z2
-	VAESENC     Z28, Z3, Z3
-	VAESENC     Z28, Z4, Z4
-	VAESENC     Z28, Z5, Z5
-	VAESENC     Z28, Z6, Z6
-	VAESENC     Z28, Z7, Z7
-	VAESENC     Z29, Z0, Z0
-	VAESENC     Z29, Z1, Z1
-	VAESENC     Z29, Z2, Z2
-	VAESENC     Z29, Z3, Z3
-	VAESENC     Z29, Z4, Z4
-	VAESENC     Z29, Z5, Z5
-	VAESENC     Z29, Z6, Z6
-	VAESENC     Z29, Z7, Z7
-	VAESENCLAST Z30, Z0, Z0
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     384(R9), Z1, Z1
+	VAESENC     384(R9), Z2, Z2
+	VAESENC     384(R9), Z3, Z3
+	VAESENC     384(R9), Z4, Z4
+	VAESENC     384(R9), Z5, Z5
+	VAESENC     384(R9), Z6, Z6
+	VAESENC     384(R9), Z7, Z7
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     448(R9), Z1, Z1
+	VAESENC     448(R9), Z2, Z2
+	VAESENC     448(R9), Z3, Z3
+	VAESENC     448(R9), Z4, Z4
+	VAESENC     448(R9), Z5, Z5
+	VAESENC     448(R9), Z6, Z6
+	VAESENC     448(R9), Z7, Z7
+	VAESENC     512(R9), Z0, Z0
+	VAESENC     512(R9), Z1, Z1
+	VAESENC     512(R9), Z2, Z2
+	VAESENC     512(R9), Z3, Z3
+	VAESENC     512(R9), Z4, Z4
+	VAESENC     512(R9), Z5, Z5
+	VAESENC     512(R9), Z6, Z6
+	VAESENC     512(R9), Z7, Z7
+	VAESENCLAST 576(R9), Z0, Z0
 	VPXORQ      (SI)(CX*1), Z0, Z0
-	VAESENCLAST Z30, Z1, Z1
+	VAESENCLAST 576(R9), Z1, Z1
 	VPXORQ      64(SI)(CX*1), Z1, Z1
-	VAESENCLAST Z30, Z2, Z2
+	VAESENCLAST 576(R9), Z2, Z2
 	VPXORQ      128(SI)(CX*1), Z2, Z2
-	VAESENCLAST Z30, Z3, Z3
+	VAESENCLAST 576(R9), Z3, Z3
 	VPXORQ      192(SI)(CX*1), Z3, Z3
-	VAESENCLAST Z30, Z4, Z4
+	VAESENCLAST 576(R9), Z4, Z4
 	VPXORQ      256(SI)(CX*1), Z4, Z4
-	VAESENCLAST Z30, Z5, Z5
+	VAESENCLAST 576(R9), Z5, Z5
 	VPXORQ      320(SI)(CX*1), Z5, Z5
-	VAESENCLAST Z30, Z6, Z6
+	VAESENCLAST 576(R9), Z6, Z6
 	VPXORQ      384(SI)(CX*1), Z6, Z6
-	VAESENCLAST Z30, Z7, Z7
+	VAESENCLAST 576(R9), Z7, Z7
 	VPXORQ      448(SI)(CX*1), Z7, Z7
 	VMOVDQU64   Z0, (DI)(CX*1)
 	VMOVDQU64   Z1, 64(DI)(CX*1)
@@ -4374,22 +4523,40 @@ next:
 	JL          hashed
 
 eights:
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z0
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z1
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z2
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z3
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z4
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z5
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z6
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z7
-	VPADDD          fours<>+0(SB), Z15, Z15
+	// the last byte of 32 counters, which stands first, unless it overflows
+	ADDL    $0x20000000, BX
+	JCS     carry104
+	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
+	VPADDD  steps<>+0(SB), Z0, Z1
+	VPADDD  steps<>+64(SB), Z0, Z2
+	VPADDD  steps<>+128(SB), Z0, Z3
+	VPADDD  steps<>+192(SB), Z0, Z4
+	VPADDD  steps<>+256(SB), Z0, Z5
+	VPADDD  steps<>+320(SB), Z0, Z6
+	VPADDD  steps<>+384(SB), Z0, Z7
+	JMP     whole105
+
+carry104:
+	VMOVDQA64 Z15, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z1
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z2
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z3
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z4
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z5
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z6
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
+	VPADDD    fours<>+0(SB), Z12, Z12
+
+whole105:
+	VPADDD          thirtyTwos<>+0(SB), Z15, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPXORQ          Z16, Z1, Z1
 	VPXORQ          Z16, Z2, Z2
@@ -4400,169 +4567,191 @@ eights:
 	VPXORQ          Z16, Z7, Z7
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
+	VMOVDQU64       -512(DI)(CX*1), Z12
 	VAESENC         Z17, Z2, Z2
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
 	VAESENC         Z17, Z3, Z3
+	VMOVDQU64       -448(DI)(CX*1), Z27
 	VAESENC         Z17, Z4, Z4
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VAESENC         Z17, Z5, Z5
 	VAESENC         Z17, Z6, Z6
-	VAESENC         Z17, Z7, Z7
-	VMOVDQU64       -512(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 16(R9), Z14
 	VBROADCASTI32X4 144(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z10
-	VPCLMULQDQ      $0x00, Z14, Z12, Z9
-	VPCLMULQDQ      $0x11, Z14, Z12, Z11
+	VAESENC         Z17, Z7, Z7
+	VBROADCASTI32X4 160(R9), Z29
 	VAESENC         Z18, Z0, Z0
+	VPSHUFD         $0x4e, Z12, Z13
 	VAESENC         Z18, Z1, Z1
+	VPSHUFD         $0x4e, Z27, Z30
 	VAESENC         Z18, Z2, Z2
+	VPXORQ          Z12, Z13, Z13
 	VAESENC         Z18, Z3, Z3
 	VAESENC         Z18, Z4, Z4
+	VPXORQ          Z27, Z30, Z30
 	VAESENC         Z18, Z5, Z5
+	VBROADCASTI32X4 16(R9), Z14
 	VAESENC         Z18, Z6, Z6
+	VBROADCASTI32X4 32(R9), Z28
 	VAESENC         Z18, Z7, Z7
-	VMOVDQU64       -448(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 32(R9), Z14
-	VBROADCASTI32X4 160(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
 	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z19, Z1, Z1
 	VAESENC         Z19, Z2, Z2
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z19, Z4, Z4
-	VAESENC         Z19, Z5, Z5
-	VAESENC         Z19, Z6, Z6
-	VAESENC         Z19, Z7, Z7
-	VMOVDQU64       -384(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 48(R9), Z14
-	VBROADCASTI32X4 176(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         Z19, Z3, Z3
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VAESENC         Z19, Z4, Z4
+	VPXORQ          Z31, Z29, Z10
+	VAESENC         Z19, Z5, Z5
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VAESENC         Z19, Z6, Z6
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VAESENC         Z19, Z7, Z7
 	VAESENC         Z20, Z0, Z0
+	VPXORQ          Z13, Z30, Z9
 	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z14, Z28, Z11
 	VAESENC         Z20, Z2, Z2
+	VMOVDQU64       -384(DI)(CX*1), Z12
 	VAESENC         Z20, Z3, Z3
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
 	VAESENC         Z20, Z4, Z4
 	VAESENC         Z20, Z5, Z5
+	VMOVDQU64       -320(DI)(CX*1), Z27
 	VAESENC         Z20, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VAESENC         Z20, Z7, Z7
-	VMOVDQU64       -320(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 64(R9), Z14
-	VBROADCASTI32X4 192(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VBROADCASTI32X4 176(R9), Z31
 	VAESENC         Z21, Z0, Z0
+	VBROADCASTI32X4 192(R9), Z29
 	VAESENC         Z21, Z1, Z1
+	VPSHUFD         $0x4e, Z12, Z13
 	VAESENC         Z21, Z2, Z2
 	VAESENC         Z21, Z3, Z3
+	VPSHUFD         $0x4e, Z27, Z30
 	VAESENC         Z21, Z4, Z4
-	VAESENC         Z21, Z5, Z5
-	VAESENC         Z21, Z6, Z6
-	VAESENC         Z21, Z7, Z7
-	VMOVDQU64       -256(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 80(R9), Z14
-	VBROADCASTI32X4 208(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
 	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VAESENC         Z21, Z5, Z5
+	VPXORQ          Z27, Z30, Z30
+	VAESENC         Z21, Z6, Z6
+	VBROADCASTI32X4 48(R9), Z14
+	VAESENC         Z21, Z7, Z7
+	VBROADCASTI32X4 64(R9), Z28
 	VAESENC         Z22, Z0, Z0
 	VAESENC         Z22, Z1, Z1
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VAESENC         Z22, Z2, Z2
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z22, Z3, Z3
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VAESENC         Z22, Z4, Z4
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
 	VAESENC         Z22, Z5, Z5
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VAESENC         Z22, Z6, Z6
 	VAESENC         Z22, Z7, Z7
-	VMOVDQU64       -192(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 96(R9), Z14
-	VBROADCASTI32X4 224(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
 	VAESENC         Z23, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
 	VAESENC         Z23, Z2, Z2
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
 	VAESENC         Z23, Z3, Z3
+	VMOVDQU64       -256(DI)(CX*1), Z12
 	VAESENC         Z23, Z4, Z4
 	VAESENC         Z23, Z5, Z5
-	VAESENC         Z23, Z6, Z6
-	VAESENC         Z23, Z7, Z7
-	VMOVDQU64       -128(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 112(R9), Z14
-	VBROADCASTI32X4 240(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VAESENC         Z23, Z6, Z6
+	VMOVDQU64       -192(DI)(CX*1), Z27
+	VAESENC         Z23, Z7, Z7
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VAESENC         Z24, Z0, Z0
+	VBROADCASTI32X4 208(R9), Z31
 	VAESENC         Z24, Z1, Z1
 	VAESENC         Z24, Z2, Z2
+	VBROADCASTI32X4 224(R9), Z29
 	VAESENC         Z24, Z3, Z3
+	VPSHUFD         $0x4e, Z12, Z13
 	VAESENC         Z24, Z4, Z4
+	VPSHUFD         $0x4e, Z27, Z30
 	VAESENC         Z24, Z5, Z5
+	VPXORQ          Z12, Z13, Z13
 	VAESENC         Z24, Z6, Z6
+	VPXORQ          Z27, Z30, Z30
 	VAESENC         Z24, Z7, Z7
-	VBROADCASTI32X4 (R9), Z14
-	VBROADCASTI32X4 128(R9), Z31
-	VPSHUFD         $0x4e, Z8, Z13
-	VPXORQ          Z8, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z8, Z13
-	VPCLMULQDQ      $0x11, Z14, Z8, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z25, Z0, Z0
+	VBROADCASTI32X4 80(R9), Z14
 	VAESENC         Z25, Z1, Z1
+	VBROADCASTI32X4 96(R9), Z28
 	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VAESENC         Z25, Z3, Z3
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z25, Z4, Z4
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VAESENC         Z25, Z5, Z5
 	VAESENC         Z25, Z6, Z6
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
 	VAESENC         Z25, Z7, Z7
-	VMOVDQU64       -64(DI)(CX*1), Z12
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         Z26, Z0, Z0
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VAESENC         Z26, Z1, Z1
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VAESENC         Z26, Z2, Z2
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z26, Z3, Z3
+	VAESENC         Z26, Z4, Z4
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         Z26, Z5, Z5
+	VMOVDQU64       -128(DI)(CX*1), Z12
+	VAESENC         Z26, Z6, Z6
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z26, Z7, Z7
+	VBROADCASTI32X4 240(R9), Z31
+	VAESENC         384(R9), Z0, Z0
+	VAESENC         384(R9), Z1, Z1
+	VBROADCASTI32X4 128(R9), Z29
+	VAESENC         384(R9), Z2, Z2
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         384(R9), Z3, Z3
+	VPSHUFD         $0x4e, Z8, Z30
+	VAESENC         384(R9), Z4, Z4
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         384(R9), Z5, Z5
+	VPXORQ          Z8, Z30, Z30
+	VAESENC         384(R9), Z6, Z6
+	VAESENC         384(R9), Z7, Z7
+	VBROADCASTI32X4 112(R9), Z14
+	VAESENC         448(R9), Z0, Z0
+	VBROADCASTI32X4 (R9), Z28
+	VAESENC         448(R9), Z1, Z1
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         448(R9), Z2, Z2
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         448(R9), Z3, Z3
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         448(R9), Z4, Z4
+	VAESENC         448(R9), Z5, Z5
+	VPCLMULQDQ      $0x00, Z28, Z8, Z30
+	VAESENC         448(R9), Z6, Z6
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         448(R9), Z7, Z7
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VAESENC         512(R9), Z0, Z0
+	VPCLMULQDQ      $0x11, Z28, Z8, Z28
+	VAESENC         512(R9), Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         512(R9), Z2, Z2
+	VAESENC         512(R9), Z3, Z3
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         512(R9), Z4, Z4
+	VMOVDQU64       -64(DI)(CX*1), Z12
+	VAESENC         512(R9), Z5, Z5
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         512(R9), Z6, Z6
 	VPTERNLOGQ      $0x96, Z9, Z11, Z10
 	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z9, Z13
 	VPSHUFD         $0x4e, Z9, Z9
@@ -4570,54 +4759,23 @@ eights:
 	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z10, Z13
 	VPSHUFD         $0x4e, Z10, Z10
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
+	VAESENC         512(R9), Z7, Z7
 	VPXORQ          Z11, Z12, Z8
-	VAESENC         Z26, Z0, Z0
-	VAESENC         Z26, Z1, Z1
-	VAESENC         Z26, Z2, Z2
-	VAESENC         Z26, Z3, Z3
-	VAESENC         Z26, Z4, Z4
-	VAESENC         Z26, Z5, Z5
-	VAESENC         Z26, Z6, Z6
-	VAESENC         Z26, Z7, Z7
-	VAESENC         Z27, Z0, Z0
-	VAESENC         Z27, Z1, Z1
-	VAESENC         Z27, Z2, Z2
-	VAESENC         Z27, Z3, Z3
-	VAESENC         Z27, Z4, Z4
-	VAESENC         Z27, Z5, Z5
-	VAESENC         Z27, Z6, Z6
-	VAESENC         Z27, Z7, Z7
-	VAESENC         Z28, Z0, Z0
-	VAESENC         Z28, Z1, Z1
-	VAESENC         Z28, Z2, Z2
-	VAESENC         Z28, Z3, Z3
-	VAESENC         Z28, Z4, Z4
-	VAESENC         Z28, Z5, Z5
-	VAESENC         Z28, Z6, Z6
-	VAESENC         Z28, Z7, Z7
-	VAESENC         Z29, Z0, Z0
-	VAESENC         Z29, Z1, Z1
-	VAESENC         Z29, Z2, Z2
-	VAESENC         Z29, Z3, Z3
-	VAESENC         Z29, Z4, Z4
-	VAESENC         Z29, Z5, Z5
-	VAESENC         Z29, Z6, Z6
-	VAESENC         Z29, Z7, Z7
-	VAESENCLAST     Z30, Z0, Z0
+	VAESENCLAST     576(R9), Z0, Z0
 	VPXORQ          (SI)(CX*1), Z0, Z0
-	VAESENCLAST     Z30, Z1, Z1
+	VAESENCLAST     576(R9), Z1, Z1
 	VPXORQ          64(SI)(CX*1), Z1, Z1
-	VAESENCLAST     Z30, Z2, Z2
+	VAESENCLAST     576(R9), Z2, Z2
 	VPXORQ          128(SI)(CX*1), Z2, Z2
-	VAESENCLAST     Z30, Z3, Z3
+	VAESENCLAST     576(R9), Z3, Z3
 	VPXORQ          192(SI)(CX*1), Z3, Z3
-	VAESENCLAST     Z30, Z4, Z4
+	VAESENCLAST     576(R9), Z4, Z4
 	VPXORQ          256(SI)(CX*1), Z4, Z4
-	VAESENCLAST     Z30, Z5, Z5
+	VAESENCLAST     576(R9), Z5, Z5
 	VPXORQ          320(SI)(CX*1), Z5, Z5
-	VAESENCLAST     Z30, Z6, Z6
+	VAESENCLAST     576(R9), Z6, Z6
 	VPXORQ          384(SI)(CX*1), Z6, Z6
-	VAESENCLAST     Z30, Z7, Z7
+	VAESENCLAST     576(R9), Z7, Z7
 	VPXORQ          448(SI)(CX*1), Z7, Z7
 	VMOVDQU64       Z0, (DI)(CX*1)
 	VMOVDQU64       Z1, 64(DI)(CX*1)
@@ -4634,95 +4792,86 @@ eights:
 hashed:
 	VMOVDQU64       -512(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 16(R9), Z14
+	VMOVDQU64       -448(DI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VBROADCASTI32X4 144(R9), Z31
+	VBROADCASTI32X4 160(R9), Z29
 	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
 	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z10
-	VPCLMULQDQ      $0x00, Z14, Z12, Z9
-	VPCLMULQDQ      $0x11, Z14, Z12, Z11
-	VMOVDQU64       -448(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 32(R9), Z14
-	VBROADCASTI32X4 160(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 16(R9), Z14
+	VBROADCASTI32X4 32(R9), Z28
 	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPXORQ          Z31, Z29, Z10
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPXORQ          Z13, Z30, Z9
+	VPXORQ          Z14, Z28, Z11
 	VMOVDQU64       -384(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 48(R9), Z14
+	VMOVDQU64       -320(DI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VBROADCASTI32X4 176(R9), Z31
+	VBROADCASTI32X4 192(R9), Z29
 	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
 	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 48(R9), Z14
+	VBROADCASTI32X4 64(R9), Z28
 	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
-	VMOVDQU64       -320(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 64(R9), Z14
-	VBROADCASTI32X4 192(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
 	VMOVDQU64       -256(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 80(R9), Z14
+	VMOVDQU64       -192(DI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VBROADCASTI32X4 208(R9), Z31
+	VBROADCASTI32X4 224(R9), Z29
 	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
 	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 80(R9), Z14
+	VBROADCASTI32X4 96(R9), Z28
 	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
-	VMOVDQU64       -192(DI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 96(R9), Z14
-	VBROADCASTI32X4 224(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
 	VMOVDQU64       -128(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 112(R9), Z14
 	VBROADCASTI32X4 240(R9), Z31
+	VBROADCASTI32X4 128(R9), Z29
 	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z8, Z30
 	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z8, Z30, Z30
+	VBROADCASTI32X4 112(R9), Z14
+	VBROADCASTI32X4 (R9), Z28
 	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z8, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
-	VBROADCASTI32X4 (R9), Z14
-	VBROADCASTI32X4 128(R9), Z31
-	VPSHUFD         $0x4e, Z8, Z13
-	VPXORQ          Z8, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z8, Z13
-	VPCLMULQDQ      $0x11, Z14, Z8, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VPCLMULQDQ      $0x11, Z28, Z8, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
 	VMOVDQU64       -64(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
 	VPTERNLOGQ      $0x96, Z9, Z11, Z10
@@ -4831,34 +4980,34 @@ rest:
 	VAESENC     Z26, Z4, Z4
 	VAESENC     Z26, Z5, Z5
 	VAESENC     Z26, Z6, Z6
-	VAESENC     Z27, Z0, Z0
-	VAESENC     Z27, Z1, Z1
-	VAESENC     Z27, Z2, Z2
-	VAESENC     Z27, Z3, Z3
-	VAESENC     Z27, Z4, Z4
-	VAESENC     Z27, Z5, Z5
-	VAESENC     Z27, Z6, Z6
-	VAESENC     Z28, Z0, Z0
-	VAESENC     Z28, Z1, Z1
-	VAESENC     Z28, Z2, Z2
-	VAESENC     Z28, Z3, Z3
-	VAESENC     Z28, Z4, Z4
-	VAESENC     Z28, Z5, Z5
-	VAESENC     Z28, Z6, Z6
-	VAESENC     Z29, Z0, Z0
-	VAESENC     Z29, Z1, Z1
-	VAESENC     Z29, Z2, Z2
-	VAESENC     Z29, Z3, Z3
-	VAESENC     Z29, Z4, Z4
-	VAESENC     Z29, Z5, Z5
-	VAESENC     Z29, Z6, Z6
-	VAESENCLAST Z30, Z0, Z0
-	VAESENCLAST Z30, Z1, Z1
-	VAESENCLAST Z30, Z2, Z2
-	VAESENCLAST Z30, Z3, Z3
-	VAESENCLAST Z30, Z4, Z4
-	VAESENCLAST Z30, Z5, Z5
-	VAESENCLAST Z30, Z6, Z6
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     384(R9), Z1, Z1
+	VAESENC     384(R9), Z2, Z2
+	VAESENC     384(R9), Z3, Z3
+	VAESENC     384(R9), Z4, Z4
+	VAESENC     384(R9), Z5, Z5
+	VAESENC     384(R9), Z6, Z6
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     448(R9), Z1, Z1
+	VAESENC     448(R9), Z2, Z2
+	VAESENC     448(R9), Z3, Z3
+	VAESENC     448(R9), Z4, Z4
+	VAESENC     448(R9), Z5, Z5
+	VAESENC     448(R9), Z6, Z6
+	VAESENC     512(R9), Z0, Z0
+	VAESENC     512(R9), Z1, Z1
+	VAESENC     512(R9), Z2, Z2
+	VAESENC     512(R9), Z3, Z3
+	VAESENC     512(R9), Z4, Z4
+	VAESENC     512(R9), Z5, Z5
+	VAESENC     512(R9), Z6, Z6
+	VAESENCLAST 576(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z1, Z1
+	VAESENCLAST 576(R9), Z2, Z2
+	VAESENCLAST 576(R9), Z3, Z3
+	VAESENCLAST 576(R9), Z4, Z4
+	VAESENCLAST 576(R9), Z5, Z5
+	VAESENCLAST 576(R9), Z6, Z6
 
 	// table + 16·(8-vectors) is the power for the hash
 	MOVQ            DX, BX
@@ -5090,7 +5239,7 @@ ends:
 	BZHIQ       BX, numbers<>+16(SB), BX
 	ANDNQ       AX, BX, AX
 	TESTQ       AX, AX
-	JE          nodata102
+	JE          nodata106
 	KMOVQ       AX, K1
 	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
 	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
@@ -5105,17 +5254,17 @@ ends:
 	VAESENC     Z24, Z0, Z0
 	VAESENC     Z25, Z0, Z0
 	VAESENC     Z26, Z0, Z0
-	VAESENC     Z27, Z0, Z0
-	VAESENC     Z28, Z0, Z0
-	VAESENC     Z29, Z0, Z0
-	VAESENCLAST Z30, Z0, Z0
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     512(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z0, Z0
 	VPXORQ      Z13, Z0, Z0
 	VMOVDQU8    Z0, K1, (DI)(CX*1)
 	VMOVDQU8.Z  Z0, K1, Z13
 	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
 	VPXORQ      Z13, Z12, Z12
 
-nodata102:
+nodata106:
 	MOVQ  last+64(FP), AX
 	TESTQ AX, AX
 	JE    nolengths
@@ -5158,7 +5307,7 @@ nolengths:
 	MOVQ          last+64(FP), AX
 	TESTQ         AX, AX
 	JE            unmasked
-	VPXOR         448(R9), X11, X11
+	VPXOR         640(R9), X11, X11
 
 unmasked:
 	VPSHUFB   byteOrder<>+0(SB), X11, X11
@@ -5173,6 +5322,9 @@ unmasked:
 	VMOVDQU64 Z0, 320(R9)
 	VMOVDQU64 Z0, 384(R9)
 	VMOVDQU64 Z0, 448(R9)
+	VMOVDQU64 Z0, 512(R9)
+	VMOVDQU64 Z0, 576(R9)
+	VMOVDQU64 Z0, 640(R9)
 	VZEROALL
 	VPXORQ    Z16, Z16, Z16
 	VPXORQ    Z17, Z17, Z17
@@ -5194,7 +5346,7 @@ unmasked:
 
 // func open256VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
-TEXT ·open256VAES512(SB), NOSPLIT, $576-104
+TEXT ·open256VAES512(SB), NOSPLIT, $768-104
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), R12
@@ -5905,9 +6057,13 @@ long:
 	VPSLLDQ         $0x08, Z13, Z30
 	VPTERNLOGQ      $0x96, Z12, Z13, Z30
 	VAESENCLAST     Z30, Z0, Z0
+	VMOVDQU64       Z27, 384(R9)
+	VMOVDQU64       Z28, 448(R9)
+	VMOVDQU64       Z29, 512(R9)
+	VMOVDQU64       Z30, 576(R9)
 	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
 	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 448(R9)
+	VMOVDQU         X1, 640(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -6023,10 +6179,10 @@ noaad:
 	VAESENC     Z24, Z0, Z0
 	VAESENC     Z25, Z0, Z0
 	VAESENC     Z26, Z0, Z0
-	VAESENC     Z27, Z0, Z0
-	VAESENC     Z28, Z0, Z0
-	VAESENC     Z29, Z0, Z0
-	VAESENCLAST Z30, Z0, Z0
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     512(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z0, Z0
 	VPXORQ      Z13, Z0, Z0
 	VMOVDQU8    Z0, K1, (DI)(CX*1)
 	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
@@ -6106,23 +6262,49 @@ next:
 	SUBQ       $0x08, DX
 	JL         fewer
 
+	// the last byte of the counter, on top
+	MOVQ CX, BX
+	SUBQ R11, BX
+	SHRQ $0x04, BX
+	MOVQ ctr+56(FP), AX
+	ADDQ AX, BX
+	SHLQ $0x18, BX
+
 eights:
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z0
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z1
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z2
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z3
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z4
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z5
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z6
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z7
-	VPADDD          fours<>+0(SB), Z15, Z15
+	// the last byte of 32 counters, which stands first, unless it overflows
+	ADDL    $0x20000000, BX
+	JCS     carry102
+	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
+	VPADDD  steps<>+0(SB), Z0, Z1
+	VPADDD  steps<>+64(SB), Z0, Z2
+	VPADDD  steps<>+128(SB), Z0, Z3
+	VPADDD  steps<>+192(SB), Z0, Z4
+	VPADDD  steps<>+256(SB), Z0, Z5
+	VPADDD  steps<>+320(SB), Z0, Z6
+	VPADDD  steps<>+384(SB), Z0, Z7
+	JMP     whole103
+
+carry102:
+	VMOVDQA64 Z15, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z1
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z2
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z3
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z4
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z5
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z6
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
+	VPADDD    fours<>+0(SB), Z12, Z12
+
+whole103:
+	VPADDD          thirtyTwos<>+0(SB), Z15, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPXORQ          Z16, Z1, Z1
 	VPXORQ          Z16, Z2, Z2
@@ -6133,169 +6315,191 @@ eights:
 	VPXORQ          Z16, Z7, Z7
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
+	VMOVDQU64       (SI)(CX*1), Z12
 	VAESENC         Z17, Z2, Z2
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
 	VAESENC         Z17, Z3, Z3
+	VMOVDQU64       64(SI)(CX*1), Z27
 	VAESENC         Z17, Z4, Z4
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VAESENC         Z17, Z5, Z5
 	VAESENC         Z17, Z6, Z6
-	VAESENC         Z17, Z7, Z7
-	VMOVDQU64       (SI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 16(R9), Z14
 	VBROADCASTI32X4 144(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z10
-	VPCLMULQDQ      $0x00, Z14, Z12, Z9
-	VPCLMULQDQ      $0x11, Z14, Z12, Z11
+	VAESENC         Z17, Z7, Z7
+	VBROADCASTI32X4 160(R9), Z29
 	VAESENC         Z18, Z0, Z0
+	VPSHUFD         $0x4e, Z12, Z13
 	VAESENC         Z18, Z1, Z1
+	VPSHUFD         $0x4e, Z27, Z30
 	VAESENC         Z18, Z2, Z2
+	VPXORQ          Z12, Z13, Z13
 	VAESENC         Z18, Z3, Z3
 	VAESENC         Z18, Z4, Z4
+	VPXORQ          Z27, Z30, Z30
 	VAESENC         Z18, Z5, Z5
+	VBROADCASTI32X4 16(R9), Z14
 	VAESENC         Z18, Z6, Z6
+	VBROADCASTI32X4 32(R9), Z28
 	VAESENC         Z18, Z7, Z7
-	VMOVDQU64       64(SI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 32(R9), Z14
-	VBROADCASTI32X4 160(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
 	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z19, Z1, Z1
 	VAESENC         Z19, Z2, Z2
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z19, Z4, Z4
-	VAESENC         Z19, Z5, Z5
-	VAESENC         Z19, Z6, Z6
-	VAESENC         Z19, Z7, Z7
-	VMOVDQU64       128(SI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 48(R9), Z14
-	VBROADCASTI32X4 176(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         Z19, Z3, Z3
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VAESENC         Z19, Z4, Z4
+	VPXORQ          Z31, Z29, Z10
+	VAESENC         Z19, Z5, Z5
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VAESENC         Z19, Z6, Z6
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VAESENC         Z19, Z7, Z7
 	VAESENC         Z20, Z0, Z0
+	VPXORQ          Z13, Z30, Z9
 	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z14, Z28, Z11
 	VAESENC         Z20, Z2, Z2
+	VMOVDQU64       128(SI)(CX*1), Z12
 	VAESENC         Z20, Z3, Z3
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
 	VAESENC         Z20, Z4, Z4
 	VAESENC         Z20, Z5, Z5
+	VMOVDQU64       192(SI)(CX*1), Z27
 	VAESENC         Z20, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VAESENC         Z20, Z7, Z7
-	VMOVDQU64       192(SI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 64(R9), Z14
-	VBROADCASTI32X4 192(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VBROADCASTI32X4 176(R9), Z31
 	VAESENC         Z21, Z0, Z0
+	VBROADCASTI32X4 192(R9), Z29
 	VAESENC         Z21, Z1, Z1
+	VPSHUFD         $0x4e, Z12, Z13
 	VAESENC         Z21, Z2, Z2
 	VAESENC         Z21, Z3, Z3
+	VPSHUFD         $0x4e, Z27, Z30
 	VAESENC         Z21, Z4, Z4
-	VAESENC         Z21, Z5, Z5
-	VAESENC         Z21, Z6, Z6
-	VAESENC         Z21, Z7, Z7
-	VMOVDQU64       256(SI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 80(R9), Z14
-	VBROADCASTI32X4 208(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
 	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VAESENC         Z21, Z5, Z5
+	VPXORQ          Z27, Z30, Z30
+	VAESENC         Z21, Z6, Z6
+	VBROADCASTI32X4 48(R9), Z14
+	VAESENC         Z21, Z7, Z7
+	VBROADCASTI32X4 64(R9), Z28
 	VAESENC         Z22, Z0, Z0
 	VAESENC         Z22, Z1, Z1
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VAESENC         Z22, Z2, Z2
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z22, Z3, Z3
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VAESENC         Z22, Z4, Z4
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
 	VAESENC         Z22, Z5, Z5
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
 	VAESENC         Z22, Z6, Z6
 	VAESENC         Z22, Z7, Z7
-	VMOVDQU64       320(SI)(CX*1), Z12
-	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 96(R9), Z14
-	VBROADCASTI32X4 224(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
 	VAESENC         Z23, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
 	VAESENC         Z23, Z2, Z2
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
 	VAESENC         Z23, Z3, Z3
+	VMOVDQU64       256(SI)(CX*1), Z12
 	VAESENC         Z23, Z4, Z4
 	VAESENC         Z23, Z5, Z5
-	VAESENC         Z23, Z6, Z6
-	VAESENC         Z23, Z7, Z7
-	VMOVDQU64       384(SI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
-	VBROADCASTI32X4 112(R9), Z14
-	VBROADCASTI32X4 240(R9), Z31
-	VPSHUFD         $0x4e, Z12, Z13
-	VPXORQ          Z12, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z12, Z13
-	VPCLMULQDQ      $0x11, Z14, Z12, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
+	VAESENC         Z23, Z6, Z6
+	VMOVDQU64       320(SI)(CX*1), Z27
+	VAESENC         Z23, Z7, Z7
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
 	VAESENC         Z24, Z0, Z0
+	VBROADCASTI32X4 208(R9), Z31
 	VAESENC         Z24, Z1, Z1
 	VAESENC         Z24, Z2, Z2
+	VBROADCASTI32X4 224(R9), Z29
 	VAESENC         Z24, Z3, Z3
+	VPSHUFD         $0x4e, Z12, Z13
 	VAESENC         Z24, Z4, Z4
+	VPSHUFD         $0x4e, Z27, Z30
 	VAESENC         Z24, Z5, Z5
+	VPXORQ          Z12, Z13, Z13
 	VAESENC         Z24, Z6, Z6
+	VPXORQ          Z27, Z30, Z30
 	VAESENC         Z24, Z7, Z7
-	VBROADCASTI32X4 (R9), Z14
-	VBROADCASTI32X4 128(R9), Z31
-	VPSHUFD         $0x4e, Z8, Z13
-	VPXORQ          Z8, Z13, Z13
-	VPCLMULQDQ      $0x00, Z31, Z13, Z31
-	VPCLMULQDQ      $0x00, Z14, Z8, Z13
-	VPCLMULQDQ      $0x11, Z14, Z8, Z14
-	VPXORQ          Z31, Z10, Z10
-	VPXORQ          Z13, Z9, Z9
-	VPXORQ          Z14, Z11, Z11
 	VAESENC         Z25, Z0, Z0
+	VBROADCASTI32X4 80(R9), Z14
 	VAESENC         Z25, Z1, Z1
+	VBROADCASTI32X4 96(R9), Z28
 	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
 	VAESENC         Z25, Z3, Z3
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
 	VAESENC         Z25, Z4, Z4
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
 	VAESENC         Z25, Z5, Z5
 	VAESENC         Z25, Z6, Z6
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
 	VAESENC         Z25, Z7, Z7
-	VMOVDQU64       448(SI)(CX*1), Z12
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         Z26, Z0, Z0
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VAESENC         Z26, Z1, Z1
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VAESENC         Z26, Z2, Z2
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z26, Z3, Z3
+	VAESENC         Z26, Z4, Z4
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         Z26, Z5, Z5
+	VMOVDQU64       384(SI)(CX*1), Z12
+	VAESENC         Z26, Z6, Z6
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z26, Z7, Z7
+	VBROADCASTI32X4 240(R9), Z31
+	VAESENC         384(R9), Z0, Z0
+	VAESENC         384(R9), Z1, Z1
+	VBROADCASTI32X4 128(R9), Z29
+	VAESENC         384(R9), Z2, Z2
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         384(R9), Z3, Z3
+	VPSHUFD         $0x4e, Z8, Z30
+	VAESENC         384(R9), Z4, Z4
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         384(R9), Z5, Z5
+	VPXORQ          Z8, Z30, Z30
+	VAESENC         384(R9), Z6, Z6
+	VAESENC         384(R9), Z7, Z7
+	VBROADCASTI32X4 112(R9), Z14
+	VAESENC         448(R9), Z0, Z0
+	VBROADCASTI32X4 (R9), Z28
+	VAESENC         448(R9), Z1, Z1
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         448(R9), Z2, Z2
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         448(R9), Z3, Z3
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         448(R9), Z4, Z4
+	VAESENC         448(R9), Z5, Z5
+	VPCLMULQDQ      $0x00, Z28, Z8, Z30
+	VAESENC         448(R9), Z6, Z6
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         448(R9), Z7, Z7
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VAESENC         512(R9), Z0, Z0
+	VPCLMULQDQ      $0x11, Z28, Z8, Z28
+	VAESENC         512(R9), Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         512(R9), Z2, Z2
+	VAESENC         512(R9), Z3, Z3
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         512(R9), Z4, Z4
+	VMOVDQU64       448(SI)(CX*1), Z12
+	VAESENC         512(R9), Z5, Z5
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         512(R9), Z6, Z6
 	VPTERNLOGQ      $0x96, Z9, Z11, Z10
 	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z9, Z13
 	VPSHUFD         $0x4e, Z9, Z9
@@ -6303,54 +6507,23 @@ eights:
 	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z10, Z13
 	VPSHUFD         $0x4e, Z10, Z10
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
+	VAESENC         512(R9), Z7, Z7
 	VPXORQ          Z11, Z12, Z8
-	VAESENC         Z26, Z0, Z0
-	VAESENC         Z26, Z1, Z1
-	VAESENC         Z26, Z2, Z2
-	VAESENC         Z26, Z3, Z3
-	VAESENC         Z26, Z4, Z4
-	VAESENC         Z26, Z5, Z5
-	VAESENC         Z26, Z6, Z6
-	VAESENC         Z26, Z7, Z7
-	VAESENC         Z27, Z0, Z0
-	VAESENC         Z27, Z1, Z1
-	VAESENC         Z27, Z2, Z2
-	VAESENC         Z27, Z3, Z3
-	VAESENC         Z27, Z4, Z4
-	VAESENC         Z27, Z5, Z5
-	VAESENC         Z27, Z6, Z6
-	VAESENC         Z27, Z7, Z7
-	VAESENC         Z28, Z0, Z0
-	VAESENC         Z28, Z1, Z1
-	VAESENC         Z28, Z2, Z2
-	VAESENC         Z28, Z3, Z3
-	VAESENC         Z28, Z4, Z4
-	VAESENC         Z28, Z5, Z5
-	VAESENC         Z28, Z6, Z6
-	VAESENC         Z28, Z7, Z7
-	VAESENC         Z29, Z0, Z0
-	VAESENC         Z29, Z1, Z1
-	VAESENC         Z29, Z2, Z2
-	VAESENC         Z29, Z3, Z3
-	VAESENC         Z29, Z4, Z4
-	VAESENC         Z29, Z5, Z5
-	VAESENC         Z29, Z6, Z6
-	VAESENC         Z29, Z7, Z7
-	VAESENCLAST     Z30, Z0, Z0
+	VAESENCLAST     576(R9), Z0, Z0
 	VPXORQ          (SI)(CX*1), Z0, Z0
-	VAESENCLAST     Z30, Z1, Z1
+	VAESENCLAST     576(R9), Z1, Z1
 	VPXORQ          64(SI)(CX*1), Z1, Z1
-	VAESENCLAST     Z30, Z2, Z2
+	VAESENCLAST     576(R9), Z2, Z2
 	VPXORQ          128(SI)(CX*1), Z2, Z2
-	VAESENCLAST     Z30, Z3, Z3
+	VAESENCLAST     576(R9), Z3, Z3
 	VPXORQ          192(SI)(CX*1), Z3, Z3
-	VAESENCLAST     Z30, Z4, Z4
+	VAESENCLAST     576(R9), Z4, Z4
 	VPXORQ          256(SI)(CX*1), Z4, Z4
-	VAESENCLAST     Z30, Z5, Z5
+	VAESENCLAST     576(R9), Z5, Z5
 	VPXORQ          320(SI)(CX*1), Z5, Z5
-	VAESENCLAST     Z30, Z6, Z6
+	VAESENCLAST     576(R9), Z6, Z6
 	VPXORQ          384(SI)(CX*1), Z6, Z6
-	VAESENCLAST     Z30, Z7, Z7
+	VAESENCLAST     576(R9), Z7, Z7
 	VPXORQ          448(SI)(CX*1), Z7, Z7
 	VMOVDQU64       Z0, (DI)(CX*1)
 	VMOVDQU64       Z1, 64(DI)(CX*1)
@@ -6461,34 +6634,34 @@ rest:
 	VAESENC     Z26, Z4, Z4
 	VAESENC     Z26, Z5, Z5
 	VAESENC     Z26, Z6, Z6
-	VAESENC     Z27, Z0, Z0
-	VAESENC     Z27, Z1, Z1
-	VAESENC     Z27, Z2, Z2
-	VAESENC     Z27, Z3, Z3
-	VAESENC     Z27, Z4, Z4
-	VAESENC     Z27, Z5, Z5
-	VAESENC     Z27, Z6, Z6
-	VAESENC     Z28, Z0, Z0
-	VAESENC     Z28, Z1, Z1
-	VAESENC     Z28, Z2, Z2
-	VAESENC     Z28, Z3, Z3
-	VAESENC     Z28, Z4, Z4
-	VAESENC     Z28, Z5, Z5
-	VAESENC     Z28, Z6, Z6
-	VAESENC     Z29, Z0, Z0
-	VAESENC     Z29, Z1, Z1
-	VAESENC     Z29, Z2, Z2
-	VAESENC     Z29, Z3, Z3
-	VAESENC     Z29, Z4, Z4
-	VAESENC     Z29, Z5, Z5
-	VAESENC     Z29, Z6, Z6
-	VAESENCLAST Z30, Z0, Z0
-	VAESENCLAST Z30, Z1, Z1
-	VAESENCLAST Z30, Z2, Z2
-	VAESENCLAST Z30, Z3, Z3
-	VAESENCLAST Z30, Z4, Z4
-	VAESENCLAST Z30, Z5, Z5
-	VAESENCLAST Z30, Z6, Z6
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     384(R9), Z1, Z1
+	VAESENC     384(R9), Z2, Z2
+	VAESENC     384(R9), Z3, Z3
+	VAESENC     384(R9), Z4, Z4
+	VAESENC     384(R9), Z5, Z5
+	VAESENC     384(R9), Z6, Z6
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     448(R9), Z1, Z1
+	VAESENC     448(R9), Z2, Z2
+	VAESENC     448(R9), Z3, Z3
+	VAESENC     448(R9), Z4, Z4
+	VAESENC     448(R9), Z5, Z5
+	VAESENC     448(R9), Z6, Z6
+	VAESENC     512(R9), Z0, Z0
+	VAESENC     512(R9), Z1, Z1
+	VAESENC     512(R9), Z2, Z2
+	VAESENC     512(R9), Z3, Z3
+	VAESENC     512(R9), Z4, Z4
+	VAESENC     512(R9), Z5, Z5
+	VAESENC     512(R9), Z6, Z6
+	VAESENCLAST 576(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z1, Z1
+	VAESENCLAST 576(R9), Z2, Z2
+	VAESENCLAST 576(R9), Z3, Z3
+	VAESENCLAST 576(R9), Z4, Z4
+	VAESENCLAST 576(R9), Z5, Z5
+	VAESENCLAST 576(R9), Z6, Z6
 
 	// table + 16·(8-vectors) is the power for the hash
 	MOVQ            DX, BX
@@ -6720,7 +6893,7 @@ ends:
 	BZHIQ       BX, numbers<>+16(SB), BX
 	ANDNQ       AX, BX, AX
 	TESTQ       AX, AX
-	JE          nodata102
+	JE          nodata104
 	KMOVQ       AX, K1
 	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
 	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
@@ -6735,16 +6908,16 @@ ends:
 	VAESENC     Z24, Z0, Z0
 	VAESENC     Z25, Z0, Z0
 	VAESENC     Z26, Z0, Z0
-	VAESENC     Z27, Z0, Z0
-	VAESENC     Z28, Z0, Z0
-	VAESENC     Z29, Z0, Z0
-	VAESENCLAST Z30, Z0, Z0
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     512(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z0, Z0
 	VPXORQ      Z13, Z0, Z0
 	VMOVDQU8    Z0, K1, (DI)(CX*1)
 	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
 	VPXORQ      Z13, Z12, Z12
 
-nodata102:
+nodata104:
 	MOVQ  last+64(FP), AX
 	TESTQ AX, AX
 	JE    nolengths
@@ -6787,7 +6960,7 @@ nolengths:
 	MOVQ          last+64(FP), AX
 	TESTQ         AX, AX
 	JE            unmasked
-	VPXOR         448(R9), X11, X11
+	VPXOR         640(R9), X11, X11
 
 unmasked:
 	VPSHUFB   byteOrder<>+0(SB), X11, X11
@@ -6802,6 +6975,9 @@ unmasked:
 	VMOVDQU64 Z0, 320(R9)
 	VMOVDQU64 Z0, 384(R9)
 	VMOVDQU64 Z0, 448(R9)
+	VMOVDQU64 Z0, 512(R9)
+	VMOVDQU64 Z0, 576(R9)
+	VMOVDQU64 Z0, 640(R9)
 	VZEROALL
 	VPXORQ    Z16, Z16, Z16
 	VPXORQ    Z17, Z17, Z17

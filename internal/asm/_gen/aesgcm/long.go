@@ -14,6 +14,7 @@ import (
 //	Z12 – Z14  temporary
 //	Z15        the next counters, in the byte order of the machine
 //	Z16 …      round keys
+//	Z27 – Z30  temporary among eights
 //	Z31        H⁴ in every lane; temporary among eights
 func (w *wide) long() {
 	acc, h4 := Z8, Z31
@@ -34,6 +35,9 @@ func (w *wide) long() {
 	ANDQ(I8(-64), table)
 	w.counter()
 	w.expand(Z12, Z13, Z14, Z0)
+	for i := inRegisters; i <= w.rounds; i++ {
+		VMOVDQU64(w.key[i], w.round(i))
+	}
 	VPSHUFB(byteOrder, Z0, Z0)
 	VEXTRACTI64X2(U8(1), Y0, X1)
 	VMOVDQU(X1, Mem{Base: table, Disp: atMask})
@@ -141,9 +145,9 @@ func (w *wide) encryptTail() {
 	VPSHUFB(ctrOrder, Z15, Z0)
 	VPXORQ(w.key[0], Z0, Z0)
 	for i := 1; i < w.rounds; i++ {
-		VAESENC(w.key[i], Z0, Z0)
+		VAESENC(w.round(i), Z0, Z0)
 	}
-	VAESENCLAST(w.key[w.rounds], Z0, Z0)
+	VAESENCLAST(w.round(w.rounds), Z0, Z0)
 	VPXORQ(Z13, Z0, Z0)
 	VMOVDQU8(Z0, K1, at(dst))
 	if !w.open {
@@ -202,7 +206,7 @@ func collect() {
 
 // eights does eight vectors of data at a time; tmp2 counts the vectors. The hash of
 // eight vectors is interleaved with the rounds of the next eight when sealing, and
-// with their own when opening.
+// with their own when opening; the product collects two vectors at a time.
 func (w *wide) eights(acc VecPhysical, at func(GPPhysical, int) Mem) {
 	Comment("(H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors")
 	square(Z31, Z0, Z1, Z2, Z3)
@@ -225,51 +229,99 @@ func (w *wide) eights(acc VecPhysical, at func(GPPhysical, int) Mem) {
 	SUBQ(U8(8), tmp2)
 	JL(to("fewer"))
 
-	// hash are the steps to hash eight vectors at base, from vector first on.
-	hash := func(base GPPhysical, first int) (steps []func()) {
-		for i := range 7 {
-			steps = append(steps, func() {
-				VMOVDQU64(at(base, first+i), Z12)
-				VPSHUFB(byteOrder, Z12, Z12)
-				item(Z12, Mem{Base: table, Disp: atPower + 16*(i+1)}, i == 0)
-			})
+	// hash are the instructions that hash eight vectors at base, from vector first on.
+	hash := func(base GPPhysical, first int) (list []func()) {
+		emit := func(f func()) { list = append(list, f) }
+		vector := func(i int, v VecPhysical) {
+			emit(func() { VMOVDQU64(at(base, first+i), v) })
+			emit(func() { VPSHUFB(byteOrder, v, v) })
 		}
-		return append(steps,
-			func() { item(acc, Mem{Base: table, Disp: atPower}, false) },
-			func() {
-				VMOVDQU64(at(base, first+7), Z12)
-				VPSHUFB(byteOrder, Z12, Z12)
-				collect()
-				VPXORQ(Z11, Z12, acc)
-			})
-	}
-	// encrypt does eight vectors, with steps between the rounds.
-	encrypt := func(steps []func()) {
-		for i := range 8 {
-			VPSHUFB(ctrOrder, Z15, zmm(0, 8)[i])
-			VPADDD(fours, Z15, Z15)
-		}
-		for i := 0; i < w.rounds; i++ {
-			for _, c := range zmm(0, 8) {
+		for i := 0; i < 8; i += 2 {
+			a, b := Z12, Z27
+			vector(i, a)
+			ka, kb := 16*(i+1), 16*(i+2)
+			if i < 6 {
+				vector(i+1, b)
+			} else {
+				b, kb = acc, 0
+			}
+			emit(func() { VBROADCASTI32X4(Mem{Base: table, Disp: atFolded + ka}, Z31) })
+			emit(func() { VBROADCASTI32X4(Mem{Base: table, Disp: atFolded + kb}, Z29) })
+			emit(func() { VPSHUFD(U8(0x4e), a, Z13) })
+			emit(func() { VPSHUFD(U8(0x4e), b, Z30) })
+			emit(func() { VPXORQ(a, Z13, Z13) })
+			emit(func() { VPXORQ(b, Z30, Z30) })
+			emit(func() { VBROADCASTI32X4(Mem{Base: table, Disp: atPower + ka}, Z14) })
+			emit(func() { VBROADCASTI32X4(Mem{Base: table, Disp: atPower + kb}, Z28) })
+			add := func(a, b, sum VecPhysical) {
 				if i == 0 {
-					VPXORQ(w.key[0], c, c)
+					emit(func() { VPXORQ(a, b, sum) })
 				} else {
-					VAESENC(w.key[i], c, c)
+					emit(func() { VPTERNLOGQ(U8(0x96), a, b, sum) })
 				}
 			}
-			if i > 0 && i-1 < len(steps) {
-				steps[i-1]()
+			emit(func() { VPCLMULQDQ(U8(0x00), Z31, Z13, Z31) })
+			emit(func() { VPCLMULQDQ(U8(0x00), Z29, Z30, Z29) })
+			emit(func() { VPCLMULQDQ(U8(0x00), Z14, a, Z13) })
+			emit(func() { VPCLMULQDQ(U8(0x00), Z28, b, Z30) })
+			add(Z31, Z29, Z10)
+			emit(func() { VPCLMULQDQ(U8(0x11), Z14, a, Z14) })
+			emit(func() { VPCLMULQDQ(U8(0x11), Z28, b, Z28) })
+			add(Z13, Z30, Z9)
+			add(Z14, Z28, Z11)
+		}
+		vector(7, Z12)
+		emit(collect)
+		emit(func() { VPXORQ(Z11, Z12, acc) })
+		return list
+	}
+	// encrypt does eight vectors, with the instructions of list in between.
+	encrypt := func(list []func()) {
+		c := zmm(0, 8)
+		counters, whole := w.unique("carry"), w.unique("whole")
+		Comment("the last byte of 32 counters, which stands first, unless it overflows")
+		ADDL(U32(32<<24), tmp1.As32())
+		JCS(to(counters))
+		VPSHUFB(ctrOrder, Z15, c[0])
+		for i := 1; i < 8; i++ {
+			VPADDD(steps.Offset(64*(i-1)), c[0], c[i])
+		}
+		JMP(to(whole))
+		Label(counters)
+		VMOVDQA64(Z15, Z12)
+		for i := range c {
+			VPSHUFB(ctrOrder, Z12, c[i])
+			VPADDD(fours, Z12, Z12)
+		}
+		Label(whole)
+		VPADDD(thirtyTwos, Z15, Z15)
+		for i := range c {
+			VPXORQ(w.round(0), c[i], c[i])
+		}
+		slots := 8 * (w.rounds - 1)
+		done := 0
+		for i := range slots {
+			VAESENC(w.round(1+i/8), c[i%8], c[i%8])
+			for ; done < len(list)*(i+1)/slots; done++ {
+				list[done]()
 			}
 		}
-		for i, c := range zmm(0, 8) {
-			VAESENCLAST(w.key[w.rounds], c, c)
-			VPXORQ(at(src, i), c, c)
+		for i := range c {
+			VAESENCLAST(w.round(w.rounds), c[i], c[i])
+			VPXORQ(at(src, i), c[i], c[i])
 		}
-		for i, c := range zmm(0, 8) {
-			VMOVDQU64(c, at(dst, i))
+		for i := range c {
+			VMOVDQU64(c[i], at(dst, i))
 		}
 		ADDQ(U32(512), pos)
 	}
+	Comment("the last byte of the counter, on top")
+	MOVQ(pos, tmp1)
+	SUBQ(dataStart, tmp1)
+	SHRQ(U8(4), tmp1)
+	Load(Param("ctr"), tmp0)
+	ADDQ(tmp0, tmp1)
+	SHLQ(U8(24), tmp1)
 	if w.open {
 		Label("eights")
 		encrypt(hash(src, 0))
@@ -284,8 +336,8 @@ func (w *wide) eights(acc VecPhysical, at func(GPPhysical, int) Mem) {
 		SUBQ(U8(8), tmp2)
 		JGE(to("eights"))
 		Label("hashed")
-		for _, step := range hash(dst, -8) {
-			step()
+		for _, instruction := range hash(dst, -8) {
+			instruction()
 		}
 	}
 	Label("fewer")
@@ -305,11 +357,11 @@ func (w *wide) rest(acc VecPhysical, at func(GPPhysical, int) Mem) {
 	}
 	for r := 1; r < w.rounds; r++ {
 		for i := range c {
-			VAESENC(w.key[r], c[i], c[i])
+			VAESENC(w.round(r), c[i], c[i])
 		}
 	}
 	for i := range c {
-		VAESENCLAST(w.key[w.rounds], c[i], c[i])
+		VAESENCLAST(w.round(w.rounds), c[i], c[i])
 	}
 	Comment("table + 16·(8-vectors) is the power for the hash")
 	MOVQ(tmp2, tmp1)

@@ -39,6 +39,8 @@ var (
 	rcon       Mem // FIPS 197 §5.2, one word each
 	lanes      Mem // 0, 1, 2, 3 as counters of four blocks
 	fours      Mem // 4 as the counter of each block
+	steps      Mem // 4, 8, … 28 as the last byte of the counter of each block, in its place
+	thirtyTwos Mem // 32 as the counter of each block
 	numbers    Mem // 0, 64, -1, for conditional moves
 )
 
@@ -69,6 +71,14 @@ func constants() {
 	DATA(0, U64(0))
 	DATA(8, U64(64))
 	DATA(16, U64(1<<64-1))
+	steps = GLOBL("steps", RODATA|NOPTR)
+	for i := range 7 {
+		for j := range 4 {
+			DATA(64*i+16*j, U64(0))
+			DATA(64*i+16*j+8, U64(uint64(4*i+4)<<56))
+		}
+	}
+	thirtyTwos = repeated("thirtyTwos", 0, 32<<32)
 	fours = repeated("fours", 0, 4<<32)
 }
 

@@ -62,10 +62,22 @@ var (
 const (
 	atPower  = 0   // (H⁴)⁸ … (H⁴)¹
 	atFolded = 128 // the sum of the halves of each, for Karatsuba's middle product
-	atLast   = 256 // H⁸ … H
-	atMask   = 448 // E(J₀), which masks the tag; before, 64 bytes that are not used
-	frame    = 512
+	atLast   = 256 // H⁸ … H; of what follows, 64 bytes may be read and multiplied by zero
+	atKeys   = 384 // the round keys after the eleventh, in every lane
+	atMask   = 640 // E(J₀), which masks the tag
+	frame    = 704
 )
+
+// inRegisters is how many round keys of a long message stay in registers.
+const inRegisters = 11
+
+// round returns round key i of a long message.
+func (w *wide) round(i int) Op {
+	if i < inRegisters {
+		return w.key[i]
+	}
+	return Mem{Base: table, Disp: atKeys + 64*(i-inRegisters)}
+}
 
 func (w *wide) generate() {
 	name := label("%s%dVAES512", map[bool]string{false: "seal", true: "open"}[w.open], w.bits)
