@@ -7,8 +7,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hardmls/hardmls/mls"
+	"github.com/hardmls/hardmls/provider"
 )
 
 const parallelWorkers = 16
@@ -190,4 +192,65 @@ func TestParallelEverything(t *testing.T) {
 		c.reload()
 	}
 	agree(t, all...)
+}
+
+// slowCrypto is a backend whose MAC and hash of long input can be watched.
+type slowCrypto struct {
+	provider.Crypto
+	long func(what string)
+}
+
+type slowSuite struct {
+	provider.Suite
+	crypto *slowCrypto
+}
+
+func (c *slowCrypto) Suite(id provider.CipherSuite) (provider.Suite, error) {
+	s, err := c.Crypto.Suite(id)
+	return &slowSuite{s, c}, err
+}
+
+func (s *slowSuite) Upgrades() *provider.Upgrades { return new(provider.Upgrades) }
+
+func (s *slowSuite) watch(what string, input []byte) {
+	if len(input) > 1<<16 && s.crypto.long != nil {
+		s.crypto.long(what)
+	}
+}
+
+func (s *slowSuite) MAC(out, key, msg []byte) {
+	s.watch("MAC", msg)
+	s.Suite.MAC(out, key, msg)
+}
+
+func (s *slowSuite) Hash(out, msg []byte) {
+	s.watch("hash", msg)
+	s.Suite.Hash(out, msg)
+}
+
+// TestLongMessagesHoldNoLock: what is computed over a long PublicMessage, by anybody,
+// keeps no other call of the group waiting.
+func TestLongMessagesHoldNoLock(t *testing.T) {
+	alice, bob := newClient(t, "alice", mls.Config{WireFormat: mls.PurePlaintext}), newClient(t, "bob", mls.Config{WireFormat: mls.PurePlaintext})
+	slow := &slowCrypto{Crypto: bob.p.Crypto()}
+	bob.p = provider.Bundle{Backend: slow, Store: bob.store}
+	alice.create()
+	alice.add(nil, bob)
+	seen := make(map[string]bool)
+	slow.long = func(what string) {
+		seen[what] = true
+		free := make(chan struct{})
+		go func() { bob.group.Epoch(); close(free) }()
+		select {
+		case <-free:
+		case <-time.After(5 * time.Second):
+			t.Errorf("the group is locked during the %s of a long message", what)
+		}
+	}
+	b := alice.commit(mls.CommitOptions{AAD: make([]byte, 1<<17)}, []*client{bob})
+	bob.duplicate(b.Commit, mls.AlreadyMerged)
+	if !seen["MAC"] || !seen["hash"] {
+		t.Errorf("seen: %v", seen)
+	}
+	agree(t, alice, bob)
 }

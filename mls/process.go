@@ -182,20 +182,28 @@ func (g *Group) beginPublic(in *Incoming) error {
 	if !g.cfg.WireFormat.accepts(false) && m.PublicMessage.Content.Sender.Type == proto.SenderTypeMember {
 		return check.Errorf(check.V073, "unencrypted handshake message")
 	}
-	c := &m.PublicMessage.Content
+	// A MAC or hash of a long message takes its time, so no lock is held.
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	if err := g.check(); err != nil {
+		g.mu.Unlock()
 		return err
 	}
-	if c.Epoch != g.head.epoch {
-		if c.ContentType == proto.ContentTypeCommit && g.merged(g.hash(in.msg)) {
+	epoch := g.cur.messages
+	epoch.acquire()
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.releaseMessages(epoch)
+	}()
+	if c := &m.PublicMessage.Content; c.Epoch != epoch.number {
+		if c.ContentType == proto.ContentTypeCommit && g.mergedMessage(in.msg) {
 			in.done = &Duplicate{AlreadyMerged}
 			return nil
 		}
-		return check.Errorf(check.V071, "handshake message of epoch %d, now is %d", c.Epoch, g.head.epoch)
+		return check.Errorf(check.V071, "handshake message of epoch %d, now is %d", c.Epoch, epoch.number)
 	}
-	if in.ac, err = framing.OpenPublic(g.cur.messages.frames, m.PublicMessage); err != nil {
+	if in.ac, err = framing.OpenPublic(epoch.frames, m.PublicMessage); err != nil {
 		return forked(err)
 	}
 	return nil
