@@ -8,7 +8,7 @@ TOOL      := $(GO) tool -modfile=tools.mod
 FUZZTIME  ?= 10s
 TESTFLAGS ?=
 # What an embedder compiles, also for the browser.
-EMBEDDED  := ./mls ./provider/soft ./storage/mem
+EMBEDDED  := ./mls ./provider/auto ./storage/mem
 PROFILES  := profiles
 
 .PHONY: all build test short race purego cross fuzz bench benchcmp profile demo vectors \
