@@ -2,6 +2,7 @@ package mls
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hardmls/hardmls/internal/check"
@@ -61,7 +62,9 @@ const maxUnix = 253402300799
 
 // NewKeyPackage makes a key package for signer and credential, with fresh init
 // and leaf keys, and stores its private half until a Welcome uses it up. cfg
-// gives suite, lifetime, capabilities and leaf extensions.
+// gives suite, lifetime, capabilities and leaf extensions. After an error nothing is
+// left of it, but for one that wraps provider.ErrOutcomeUnknown: then its keys stay,
+// as a record may name them.
 func NewKeyPackage(ctx context.Context, p provider.Provider, signer provider.Signer, cred Credential, cfg Config) (*KeyPackage, error) {
 	c, err := cfg.resolve()
 	if err != nil {
@@ -92,7 +95,9 @@ func NewKeyPackage(ctx context.Context, p provider.Provider, signer provider.Sig
 		err = storeKeyPackage(ctx, p.Storage(), kp, initRef, leafRef)
 	}
 	if err != nil {
-		discardKeys(ctx, keys, initRef, leafRef)
+		if !errors.Is(err, provider.ErrOutcomeUnknown) { // else a record may name them
+			discardKeys(ctx, keys, initRef, leafRef)
+		}
 		return nil, err
 	}
 	return kp, nil
@@ -164,16 +169,30 @@ func (c *config) signKeyPackage(ctx context.Context, s provider.Suite, signer pr
 	return &KeyPackage{wire: kp, ref: labels.KeyPackageRef(s, kp.Raw)}, nil
 }
 
+// storeKeyPackage stores kp. If it returns provider.ErrOutcomeUnknown, the record may
+// be there or not; else it is not there after an error.
 func storeKeyPackage(ctx context.Context, store provider.Storage, kp *KeyPackage, initRef, leafRef provider.KeyRef) error {
 	rec := keyPackageRecord{keyPackage: kp.wire.Raw, initRef: initRef, leafRef: leafRef}
 	v := rec.encode()
 	defer secret.Wipe(v) // the references may be the keys themselves
 	err := store.Apply(ctx, &provider.Batch{Put: []provider.Record{{Key: keyPackageKey(kp.ref), Value: v}}})
+	if errors.Is(err, provider.ErrOutcomeUnknown) {
+		switch there, readErr := getRecord(ctx, store, keyPackageKey(kp.ref)); {
+		case readErr != nil:
+		case there != nil:
+			secret.Wipe(there)
+			return nil
+		default:
+			err = errLost
+		}
+	}
 	if err != nil {
 		return storageError("apply", err)
 	}
 	return nil
 }
+
+var errLost = errors.New("the batch was not applied")
 
 func keyPackageKey(ref []byte) provider.Key { return provider.Key{Kind: kindKeyPackage, ID: ref} }
 
@@ -231,24 +250,46 @@ func ImportKeyPackage(ctx context.Context, p provider.Provider, msg []byte, init
 }
 
 // DeleteKeyPackage forgets a key package that was not used, with its private
-// keys. One that is not stored is no error.
+// keys. One that is not stored is no error. A key that can't be deleted now
+// (*KeyError) leaves a tombstone: it is tried again when a group of this store is
+// loaded, and by the next DeleteKeyPackage.
 func DeleteKeyPackage(ctx context.Context, p provider.Provider, ref []byte) error {
-	v, err := getRecord(ctx, p.Storage(), keyPackageKey(ref))
-	if v == nil || err != nil {
+	keys, store := provider.KeysOf(p), p.Storage()
+	v, err := getRecord(ctx, store, keyPackageKey(ref))
+	if err != nil {
 		return err
 	}
+	if v == nil {
+		return sweepTombstones(ctx, keys, store)
+	}
+	defer secret.Wipe(v)
 	var rec keyPackageRecord
 	if err := rec.decode(v); err != nil {
 		return &RecordError{"key package", err}
 	}
-	if err := p.Storage().Apply(ctx, &provider.Batch{Delete: []provider.Key{keyPackageKey(ref)}}); err != nil {
-		return storageError("apply", err)
-	}
-	keys := provider.KeysOf(p)
-	for _, ref := range []provider.KeyRef{rec.initRef, rec.leafRef} {
-		if err := keys.Delete(ctx, ref); err != nil {
-			return &KeyError{"delete", err}
+	b := &provider.Batch{Delete: []provider.Key{keyPackageKey(ref)}}
+	refs := []provider.KeyRef{rec.initRef, rec.leafRef}
+	tombstone := func(i int) provider.Key { return provider.Key{Kind: kindTombstone, ID: append(clone(ref), byte(i))} }
+	for i, r := range refs {
+		if !provider.IsSelfContained(keys, r) {
+			b.Put = append(b.Put, provider.Record{Key: tombstone(i), Value: append(newRecord(), r...)})
 		}
 	}
-	return nil
+	if err := store.Apply(ctx, b); err != nil {
+		return storageError("apply", err)
+	}
+	swept := new(provider.Batch)
+	for i, r := range refs {
+		if deleteErr := keys.Delete(ctx, r); deleteErr != nil {
+			err = &KeyError{"delete", deleteErr}
+		} else if !provider.IsSelfContained(keys, r) {
+			swept.Delete = append(swept.Delete, tombstone(i))
+		}
+	}
+	if len(swept.Delete) > 0 {
+		if applyErr := store.Apply(ctx, swept); applyErr != nil && err == nil {
+			err = storageError("apply", applyErr)
+		}
+	}
+	return err
 }

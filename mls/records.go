@@ -33,7 +33,7 @@ const (
 	// Of no group.
 	kindKeyPackage provider.Kind = 32 // ID: KeyPackageRef
 	kindPSK        provider.Kind = 33 // ID: psk_id
-	kindTombstone  provider.Kind = 34 // ID: hash of the reference; a key to delete
+	kindTombstone  provider.Kind = 34 // ID: of the reference; a key to delete
 )
 
 // recordVersion is the first byte of every record's value.
