@@ -103,7 +103,7 @@ func identity(path string) (string, error) {
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrModule, err)
+		return "", fmt.Errorf("%w: %s: %w", ErrModule, path, err)
 	}
 	return filepath.Abs(real)
 }

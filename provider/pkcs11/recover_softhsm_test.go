@@ -84,19 +84,6 @@ func signing(t *testing.T, s provider.Suite, goroutines int, signers ...*pkcs11.
 	}
 }
 
-func generate(t testing.TB, token *pkcs11.Token, scheme provider.SignatureScheme, labels ...string) []*pkcs11.Signer {
-	t.Helper()
-	keys := make([]*pkcs11.Signer, len(labels))
-	for i, label := range labels {
-		k, err := token.GenerateKey(t.Context(), scheme, pkcs11.KeyOptions{Label: label})
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys[i] = k
-	}
-	return keys
-}
-
 // TestLogouts: 50 logouts under the load of 8 goroutines cost no error and no
 // wrong signature.
 func TestLogouts(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/provider/pkcs11"
 )
 
@@ -87,4 +88,17 @@ func open(t testing.TB, cfg pkcs11.Config) *pkcs11.Token {
 		}
 	})
 	return token
+}
+
+func generate(t testing.TB, token *pkcs11.Token, scheme provider.SignatureScheme, labels ...string) []*pkcs11.Signer {
+	t.Helper()
+	keys := make([]*pkcs11.Signer, len(labels))
+	for i, label := range labels {
+		k, err := token.GenerateKey(t.Context(), scheme, pkcs11.KeyOptions{Label: label})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[i] = k
+	}
+	return keys
 }
