@@ -281,7 +281,12 @@ type Authenticator interface {
 	// all of them.
 	Authenticate(ctx context.Context, reqs []AuthRequest) []error
 	// SameClient reports whether two credentials name one client, RFC 9420
-	// §5.3.4.
+	// §5.3.4. It is asked about each client that a commit adds, beside each
+	// other and beside each member: should that be more than 65,536 pairs, only
+	// about those whose credentials are equal, so that no commit takes longer
+	// than its length and the group's size allow. In such large steps a client
+	// with two credentials that differ is not noticed: Authenticate can refuse
+	// it. It must be quick, and must not change the credentials.
 	SameClient(a, b Credential) bool
 }
 

@@ -44,16 +44,16 @@ func (c Credential) wire() proto.Credential {
 	return w
 }
 
-func credentialOf(w *proto.Credential) Credential {
-	c := Credential{Type: CredentialType(w.Type), Identity: bytes.Clone(w.Identity)}
-	for _, der := range w.Certificates {
-		c.Certificates = append(c.Certificates, bytes.Clone(der))
-	}
-	return c
+func credentialOf(w *proto.Credential) Credential { return shared(w.Clone()) }
+
+// sameClient asks about copies, which the application may keep.
+func (c *config) sameClient(a, b *proto.Credential) bool {
+	return c.Authenticator.SameClient(shared(a), shared(b))
 }
 
-func (c *config) sameClient(a, b *proto.Credential) bool {
-	return c.Authenticator.SameClient(credentialOf(a), credentialOf(b))
+// shared is credentialOf without a copy.
+func shared(w *proto.Credential) Credential {
+	return Credential{Type: CredentialType(w.Type), Identity: w.Identity, Certificates: w.Certificates}
 }
 
 // Capabilities are what a client supports besides RFC 9420's default proposal

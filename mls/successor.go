@@ -239,6 +239,9 @@ func matchClients(cfg *config, before, after []*proto.Credential) (stranger int,
 	if len(unknown)*len(before) > maxClientPairs || len(left)*len(after) > maxClientPairs {
 		return -1, false, check.Errorf(check.V013, "too many changed credentials to compare")
 	}
+	if len(unknown)+len(left) > 0 {
+		before, after, left = cloneAll(before), cloneAll(after), cloneAll(left)
+	}
 	for _, i := range unknown {
 		found := false
 		for _, c := range before {
@@ -255,6 +258,14 @@ func matchClients(cfg *config, before, after []*proto.Credential) (stranger int,
 		absent = absent || !matched[i]
 	}
 	return -1, absent, nil
+}
+
+func cloneAll(cs []*proto.Credential) []*proto.Credential {
+	out := make([]*proto.Credential, len(cs))
+	for i, c := range cs {
+		out[i] = c.Clone()
+	}
+	return out
 }
 
 func sameExtensions(a, b proto.Extensions) bool {

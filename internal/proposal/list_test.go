@@ -554,6 +554,36 @@ func TestSameClientBeyondPairs(t *testing.T) {
 	accept(t, w.validate(0, append(entries, w.adds("member 2"), w.by(0, remove(2)))...))
 }
 
+// TestSameClientGetsCopies: each credential is copied once, however many questions
+// there are about it.
+func TestSameClientGetsCopies(t *testing.T) {
+	const members, added = 20, 10
+	w := newWorld(t, members)
+	copies, asked := map[*byte]bool{}, 0
+	w.env.Policy.SameClient = func(a, b *proto.Credential) bool {
+		asked++
+		for _, c := range []*proto.Credential{a, b} {
+			copies[&c.Identity[0]] = true
+			c.Identity[0] ^= 0x80
+			defer func() { c.Identity[0] ^= 0x80 }()
+		}
+		return bytes.Equal(a.Identity, b.Identity)
+	}
+	var entries []Entry
+	for i := range added {
+		entries = append(entries, w.adds(fmt.Sprint("new ", i)))
+	}
+	accept(t, w.validate(0, entries...))
+	if want := added*(added-1)/2 + added*members; asked != want || len(copies) != added+members {
+		t.Errorf("asked %d times about %d copies, want %d and %d", asked, len(copies), want, added+members)
+	}
+	for _, en := range entries {
+		if copies[&en.Proposal.Add.LeafNode.Credential.Identity[0]] {
+			t.Error("the credential itself was handed out")
+		}
+	}
+}
+
 func TestV041_SuccessorsAreToBeAuthenticated(t *testing.T) {
 	w := newWorld(t, 3)
 	eve := func(l *proto.LeafNode) { l.Credential.Identity = []byte("eve") }

@@ -37,8 +37,9 @@ type Policy struct {
 	// §5.3.3, §12.2 (V134, V135, V148). It is asked about every pair that a
 	// list concerns as long as these are at most maxPairs; beyond, only about
 	// credentials that are equal, so that a list is validated in linear time.
-	// ClientID knows no such limit. Optional: without either, credentials
-	// are not compared but for V148, which demands an equal one.
+	// ClientID knows no such limit. SameClient is given copies: one of each
+	// credential for all questions of a list. Optional: without either,
+	// credentials are not compared but for V148, which demands an equal one.
 	SameClient func(a, b *proto.Credential) bool
 
 	// AllowNewMember decides about an Add that its new member sent itself,
@@ -53,7 +54,7 @@ func (p *Policy) sameClient(a, b *proto.Credential) bool {
 		id := p.ClientID(a)
 		return id != nil && sameKey(id, p.ClientID(b))
 	case p.SameClient != nil:
-		return p.SameClient(a, b)
+		return p.SameClient(a.Clone(), b.Clone())
 	}
 	return equalCredentials(a, b)
 }

@@ -140,6 +140,9 @@ func (l *list) checkClients() error {
 // kind, confirm has the last word.
 func (l *list) checkClientIDs(id func(*proto.Credential) []byte, confirm ...func(a, b *proto.Credential) bool) error {
 	same := func(a, b *proto.Credential) bool {
+		if len(confirm) > 0 {
+			a, b = a.Clone(), b.Clone()
+		}
 		return !slices.ContainsFunc(confirm, func(f func(a, b *proto.Credential) bool) bool { return !f(a, b) })
 	}
 	added := make(map[string]int, len(l.adds))
@@ -170,9 +173,11 @@ func (l *list) checkClientIDs(id func(*proto.Credential) []byte, confirm ...func
 
 // checkPairs asks about every pair.
 func (l *list) checkPairs(same func(a, b *proto.Credential) bool) error {
+	added := make([]*proto.Credential, len(l.adds))
 	for k, i := range l.adds {
-		for _, j := range l.adds[:k] {
-			if same(l.credential(j), l.credential(i)) {
+		added[k] = l.credential(i).Clone()
+		for _, before := range added[:k] {
+			if same(before, added[k]) {
 				if err := l.fail(i, errAddedTwice()); err != nil {
 					return err
 				}
@@ -181,8 +186,9 @@ func (l *list) checkPairs(same func(a, b *proto.Credential) bool) error {
 	}
 	var err error
 	l.credentialsAfter(func(leaf treemath.LeafIndex, c *proto.Credential) bool {
-		for _, i := range l.adds {
-			if err == nil && same(c, l.credential(i)) {
+		c = c.Clone()
+		for k, i := range l.adds {
+			if err == nil && same(c, added[k]) {
 				err = l.fail(i, errMember(leaf))
 			}
 		}

@@ -1,6 +1,7 @@
 package proto
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/hardmls/hardmls/internal/check"
@@ -42,4 +43,13 @@ func (s *ExternalSender) Append(b []byte) []byte {
 func (s *ExternalSender) Decode(r *wire.Reader) {
 	s.SignatureKey = r.Opaque()
 	s.Credential.Decode(r)
+}
+
+// Clone returns a copy that shares no memory with c.
+func (c *Credential) Clone() *Credential {
+	d := &Credential{Type: c.Type, Identity: bytes.Clone(c.Identity)}
+	for _, der := range c.Certificates {
+		d.Certificates = append(d.Certificates, bytes.Clone(der))
+	}
+	return d
 }
