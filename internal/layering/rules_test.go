@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"internal/wire", "internal/treemath", "internal/secret", "internal/x509key", "internal/asm/cpu"},
 	{"internal/asm/..."},
 	{"provider"},
-	{"provider/soft", "provider/providertest", "storage/mem"},
+	{"provider/soft", "provider/providertest", "storage/..."},
 	{"provider/asm", "provider/pkcs11"},
 	{"provider/auto"},
 	{"internal/labels", "internal/proto"},
@@ -44,7 +44,7 @@ type fence struct {
 // fences are rules beside the order.
 var fences = []fence{
 	{
-		behind: []string{"provider/soft", "provider/asm", "provider/auto", "provider/pkcs11", "storage/mem", "internal/asm/..."},
+		behind: []string{"provider/soft", "provider/asm", "provider/auto", "provider/pkcs11", "storage/...", "internal/asm/..."},
 		open:   []string{"provider/...", "storage/...", "internal/asm/...", "bench/...", "cmd/...", "examples/...", "testvectors/generate"},
 		reason: "the engine knows the contract and no backend",
 	},
@@ -84,6 +84,11 @@ var fences = []fence{
 		reason: "libraries of the command line",
 	},
 	{
+		behind: []string{"go.etcd.io/bbolt/..."},
+		open:   []string{"storage/bbolt"},
+		reason: "the file format is one engine's",
+	},
+	{
 		behind: []string{"github.com/miekg/pkcs11/..."},
 		open:   []string{"provider/pkcs11"},
 		reason: "Cryptoki is pkcs11's",
@@ -105,7 +110,7 @@ var fences = []fence{
 	},
 	{
 		behind: []string{"os/...", "net/...", "log", "syscall", "path/filepath"},
-		open:   []string{"provider/auto", "provider/pkcs11", "internal/asm/cpu", "internal/conformance", "testvectors/...", "bench/...", "cmd/...", "examples/..."},
+		open:   []string{"provider/auto", "provider/pkcs11", "storage/bbolt", "internal/asm/cpu", "internal/conformance", "testvectors/...", "bench/...", "cmd/...", "examples/..."},
 		reason: "the engine reads no environment, opens no file or socket and logs nothing; the application does",
 	},
 }
@@ -119,6 +124,7 @@ var (
 		"github.com/cloudflare/circl",
 		"github.com/klauspost/cpuid/v2",
 		"github.com/miekg/pkcs11",
+		"go.etcd.io/bbolt",
 		"golang.org/x/crypto",
 		"golang.org/x/sys",
 	}
