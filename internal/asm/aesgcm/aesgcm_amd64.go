@@ -26,8 +26,7 @@ func seal(k Kernel, out, key, nonce, plaintext, aad []byte) {
 	case VAES512:
 		raceRead(key, nonce, plaintext, aad)
 		raceWrite(out)
-		n := len(plaintext)
-		wide(sealing, out[:n], plaintext, key, nonce, aad, (*[TagSize]byte)(out[n:]))
+		sealWide(out, plaintext, key, nonce, aad)
 	default:
 		sealGeneric(out, key, nonce, plaintext, aad)
 	}
@@ -41,7 +40,7 @@ func open(k Kernel, out, key, nonce, ciphertext, aad []byte) bool {
 		n := len(ciphertext) - TagSize
 		// In place, the tag stands behind what is written.
 		var tag [TagSize]byte
-		wide(opening, out, ciphertext[:n], key, nonce, aad, &tag)
+		openWide(out, ciphertext[:n], key, nonce, aad, &tag)
 		ok := subtle.ConstantTimeCompare(tag[:], ciphertext[n:]) == 1
 		tag = [TagSize]byte{}
 		return ok

@@ -152,38 +152,120 @@ GLOBL fours<>(SB), RODATA|NOPTR, $64
 // func seal128VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
 TEXT ·seal128VAES512(SB), NOSPLIT, $768-104
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), R12
-	MOVQ aad+24(FP), R8
-	MOVQ na+32(FP), R14
+	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
+	MOVQ            key+40(FP), AX
+	MOVQ            nonce+48(FP), BX
+	VMOVQ           (BX), X15
+	VPINSRD         $0x02, 8(BX), X15, X15
+	MOVL            $0x01000000, DX
+	VPINSRD         $0x03, DX, X15, X1
+	VPXOR           X0, X0, X0
+	VINSERTI128     $0x01, X1, Y0, Y0
+	VSHUFI64X2      $0x00, Z15, Z15, Z15
+	VBROADCASTI32X4 (AX), Z16
+	VPXORQ          Y16, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z16, Z12
+	VPBROADCASTD    rcon<>+0(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z16, Z13
+	VPXORQ          Z16, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z17
+	VPTERNLOGQ      $0x96, Z12, Z13, Z17
+	VAESENC         Y17, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z17, Z12
+	VPBROADCASTD    rcon<>+4(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z17, Z13
+	VPXORQ          Z17, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z18
+	VPTERNLOGQ      $0x96, Z12, Z13, Z18
+	VAESENC         Y18, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z18, Z12
+	VPBROADCASTD    rcon<>+8(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z18, Z13
+	VPXORQ          Z18, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z19
+	VPTERNLOGQ      $0x96, Z12, Z13, Z19
+	VAESENC         Y19, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z19, Z12
+	VPBROADCASTD    rcon<>+12(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z19, Z13
+	VPXORQ          Z19, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z20
+	VPTERNLOGQ      $0x96, Z12, Z13, Z20
+	VAESENC         Y20, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z20, Z12
+	VPBROADCASTD    rcon<>+16(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z20, Z13
+	VPXORQ          Z20, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z21
+	VPTERNLOGQ      $0x96, Z12, Z13, Z21
+	VAESENC         Y21, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z21, Z12
+	VPBROADCASTD    rcon<>+20(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z21, Z13
+	VPXORQ          Z21, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z22
+	VPTERNLOGQ      $0x96, Z12, Z13, Z22
+	VAESENC         Y22, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z22, Z12
+	VPBROADCASTD    rcon<>+24(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z22, Z13
+	VPXORQ          Z22, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z23
+	VPTERNLOGQ      $0x96, Z12, Z13, Z23
+	VAESENC         Y23, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z23, Z12
+	VPBROADCASTD    rcon<>+28(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z23, Z13
+	VPXORQ          Z23, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z24
+	VPTERNLOGQ      $0x96, Z12, Z13, Z24
+	VAESENC         Y24, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z24, Z12
+	VPBROADCASTD    rcon<>+32(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z24, Z13
+	VPXORQ          Z24, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z25
+	VPTERNLOGQ      $0x96, Z12, Z13, Z25
+	VAESENC         Y25, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z25, Z12
+	VPBROADCASTD    rcon<>+36(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z25, Z13
+	VPXORQ          Z25, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z26
+	VPTERNLOGQ      $0x96, Z12, Z13, Z26
+	VAESENCLAST     Y26, Y0, Y0
+	MOVQ            dst+0(FP), DI
+	MOVQ            src+8(FP), SI
+	MOVQ            n+16(FP), R12
+	MOVQ            aad+24(FP), R8
+	MOVQ            na+32(FP), R14
 
 	// blocks of additional data, of all
-	LEAQ  15(R14), R11
-	SHRQ  $0x04, R11
-	LEAQ  15(R12), R10
-	SHRQ  $0x04, R10
-	ADDQ  R11, R10
-	MOVQ  last+64(FP), AX
-	ADDQ  AX, R10
-	SHLQ  $0x04, R11
-	SHLQ  $0x04, R10
-	MOVL  $0x00008888, BX
-	KMOVW BX, K7
-	MOVL  $0x000000cc, BX
-	KMOVW BX, K6
-	MOVL  $0x000000f0, BX
-	KMOVW BX, K5
-
-	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
-	MOVQ           nonce+48(FP), BX
-	VMOVQ          (BX), X15
-	VPINSRD        $0x02, 8(BX), X15, X15
-	MOVL           $0x01000000, DX
-	VPINSRD        $0x03, DX, X15, X1
-	VPXOR          X0, X0, X0
-	VINSERTI128    $0x01, X1, Y0, Y0
-	VSHUFI64X2     $0x00, Z15, Z15, Z15
+	LEAQ           15(R14), R11
+	SHRQ           $0x04, R11
+	LEAQ           15(R12), R10
+	SHRQ           $0x04, R10
+	ADDQ           R11, R10
+	MOVQ           last+64(FP), AX
+	ADDQ           AX, R10
+	SHLQ           $0x04, R11
+	SHLQ           $0x04, R10
+	MOVL           $0x00008888, BX
+	KMOVW          BX, K7
+	MOVL           $0x000000cc, BX
+	KMOVW          BX, K6
+	MOVL           $0x000000f0, BX
+	KMOVW          BX, K5
 	TESTQ          AX, AX
 	JE             long
 	CMPQ           R10, $0x00000100
@@ -389,143 +471,88 @@ nodata0:
 
 noaad0:
 loaded:
-	MOVL            $0x000000f0, BX
-	KMOVW           BX, K5
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z1
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z2
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z3
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z4
-	MOVQ            key+40(FP), AX
-	VBROADCASTI32X4 (AX), Z16
-	VPXORQ          Z16, Z0, Z0
-	VPXORQ          Z16, Z1, Z1
-	VPXORQ          Z16, Z2, Z2
-	VPXORQ          Z16, Z3, Z3
-	VPXORQ          Z16, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z16, Z13
-	VPBROADCASTD    rcon<>+0(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z16, Z14
-	VPXORQ          Z16, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z17
-	VPTERNLOGQ      $0x96, Z13, Z14, Z17
-	VAESENC         Z17, Z0, Z0
-	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
-	VAESENC         Z17, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z17, Z13
-	VPBROADCASTD    rcon<>+4(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z17, Z14
-	VPXORQ          Z17, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z18
-	VPTERNLOGQ      $0x96, Z13, Z14, Z18
-	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
-	VAESENC         Z18, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z18, Z13
-	VPBROADCASTD    rcon<>+8(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z18, Z14
-	VPXORQ          Z18, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z19
-	VPTERNLOGQ      $0x96, Z13, Z14, Z19
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
-	VAESENC         Z19, Z2, Z2
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z19, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z19, Z13
-	VPBROADCASTD    rcon<>+12(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z19, Z14
-	VPXORQ          Z19, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z20
-	VPTERNLOGQ      $0x96, Z13, Z14, Z20
-	VAESENC         Z20, Z0, Z0
-	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
-	VAESENC         Z20, Z3, Z3
-	VAESENC         Z20, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z20, Z13
-	VPBROADCASTD    rcon<>+16(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z20, Z14
-	VPXORQ          Z20, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z21
-	VPTERNLOGQ      $0x96, Z13, Z14, Z21
-	VAESENC         Z21, Z0, Z0
-	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
-	VAESENC         Z21, Z3, Z3
-	VAESENC         Z21, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z21, Z13
-	VPBROADCASTD    rcon<>+20(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z21, Z14
-	VPXORQ          Z21, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z22
-	VPTERNLOGQ      $0x96, Z13, Z14, Z22
-	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
-	VAESENC         Z22, Z2, Z2
-	VAESENC         Z22, Z3, Z3
-	VAESENC         Z22, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z22, Z13
-	VPBROADCASTD    rcon<>+24(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z22, Z14
-	VPXORQ          Z22, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z23
-	VPTERNLOGQ      $0x96, Z13, Z14, Z23
-	VAESENC         Z23, Z0, Z0
-	VAESENC         Z23, Z1, Z1
-	VAESENC         Z23, Z2, Z2
-	VAESENC         Z23, Z3, Z3
-	VAESENC         Z23, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z23, Z13
-	VPBROADCASTD    rcon<>+28(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z23, Z14
-	VPXORQ          Z23, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z24
-	VPTERNLOGQ      $0x96, Z13, Z14, Z24
-	VAESENC         Z24, Z0, Z0
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
-	VAESENC         Z24, Z3, Z3
-	VAESENC         Z24, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z24, Z13
-	VPBROADCASTD    rcon<>+32(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z24, Z14
-	VPXORQ          Z24, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z25
-	VPTERNLOGQ      $0x96, Z13, Z14, Z25
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
-	VAESENC         Z25, Z2, Z2
-	VAESENC         Z25, Z3, Z3
-	VAESENC         Z25, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z25, Z13
-	VPBROADCASTD    rcon<>+36(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z25, Z14
-	VPXORQ          Z25, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z26
-	VPTERNLOGQ      $0x96, Z13, Z14, Z26
-	VAESENCLAST     Z26, Z0, Z0
-	VAESENCLAST     Z26, Z1, Z1
-	VAESENCLAST     Z26, Z2, Z2
-	VAESENCLAST     Z26, Z3, Z3
-	VAESENCLAST     Z26, Z4, Z4
+	MOVL        $0x000000f0, BX
+	KMOVW       BX, K5
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z1
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z2
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z3
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z4
+	CMPQ        R10, $0x00000080
+	JA          four
+	VPXORQ      Z16, Z3, Z3
+	VPXORQ      Z16, Z4, Z4
+	VAESENC     Z17, Z3, Z3
+	VAESENC     Z17, Z4, Z4
+	VAESENC     Z18, Z3, Z3
+	VAESENC     Z18, Z4, Z4
+	VAESENC     Z19, Z3, Z3
+	VAESENC     Z19, Z4, Z4
+	VAESENC     Z20, Z3, Z3
+	VAESENC     Z20, Z4, Z4
+	VAESENC     Z21, Z3, Z3
+	VAESENC     Z21, Z4, Z4
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENCLAST Z26, Z3, Z3
+	VAESENCLAST Z26, Z4, Z4
+	JMP         encrypted
 
+four:
+	VPXORQ      Z16, Z1, Z1
+	VPXORQ      Z16, Z2, Z2
+	VPXORQ      Z16, Z3, Z3
+	VPXORQ      Z16, Z4, Z4
+	VAESENC     Z17, Z1, Z1
+	VAESENC     Z17, Z2, Z2
+	VAESENC     Z17, Z3, Z3
+	VAESENC     Z17, Z4, Z4
+	VAESENC     Z18, Z1, Z1
+	VAESENC     Z18, Z2, Z2
+	VAESENC     Z18, Z3, Z3
+	VAESENC     Z18, Z4, Z4
+	VAESENC     Z19, Z1, Z1
+	VAESENC     Z19, Z2, Z2
+	VAESENC     Z19, Z3, Z3
+	VAESENC     Z19, Z4, Z4
+	VAESENC     Z20, Z1, Z1
+	VAESENC     Z20, Z2, Z2
+	VAESENC     Z20, Z3, Z3
+	VAESENC     Z20, Z4, Z4
+	VAESENC     Z21, Z1, Z1
+	VAESENC     Z21, Z2, Z2
+	VAESENC     Z21, Z3, Z3
+	VAESENC     Z21, Z4, Z4
+	VAESENC     Z22, Z1, Z1
+	VAESENC     Z22, Z2, Z2
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z23, Z1, Z1
+	VAESENC     Z23, Z2, Z2
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENCLAST Z26, Z1, Z1
+	VAESENCLAST Z26, Z2, Z2
+	VAESENCLAST Z26, Z3, Z3
+	VAESENCLAST Z26, Z4, Z4
+
+encrypted:
 	// output, and what is hashed; the round keys are not needed any more
 	VPXORQ     Z8, Z4, Z4
 	VMOVDQU8.Z Z4, K4, Z8
@@ -696,111 +723,28 @@ tag:
 
 long:
 	// additional data ends, and data begins, with a vector
-	MOVQ            R11, R13
-	NEGQ            R13
-	ANDQ            $0x3f, R13
-	ADDQ            R13, R10
-	ADDQ            R13, R14
-	ADDQ            R13, R11
-	ADDQ            R11, R12
-	SUBQ            R13, R8
-	SUBQ            R11, SI
-	SUBQ            R11, DI
-	LEAQ            63(SP), R9
-	ANDQ            $-64, R9
-	MOVQ            R11, BX
-	SHRQ            $0x04, BX
-	MOVQ            ctr+56(FP), DX
-	SUBQ            BX, DX
-	VPBROADCASTD.Z  DX, K7, Z14
-	VPADDD          Z14, Z15, Z15
-	VPADDD          lanes<>+0(SB), Z15, Z15
-	MOVQ            key+40(FP), AX
-	VBROADCASTI32X4 (AX), Z16
-	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z16, Z12
-	VPBROADCASTD    rcon<>+0(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z16, Z13
-	VPXORQ          Z16, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z17
-	VPTERNLOGQ      $0x96, Z12, Z13, Z17
-	VAESENC         Z17, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z17, Z12
-	VPBROADCASTD    rcon<>+4(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z17, Z13
-	VPXORQ          Z17, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z18
-	VPTERNLOGQ      $0x96, Z12, Z13, Z18
-	VAESENC         Z18, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z18, Z12
-	VPBROADCASTD    rcon<>+8(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z18, Z13
-	VPXORQ          Z18, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z19
-	VPTERNLOGQ      $0x96, Z12, Z13, Z19
-	VAESENC         Z19, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z19, Z12
-	VPBROADCASTD    rcon<>+12(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z19, Z13
-	VPXORQ          Z19, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z20
-	VPTERNLOGQ      $0x96, Z12, Z13, Z20
-	VAESENC         Z20, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z20, Z12
-	VPBROADCASTD    rcon<>+16(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z20, Z13
-	VPXORQ          Z20, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z21
-	VPTERNLOGQ      $0x96, Z12, Z13, Z21
-	VAESENC         Z21, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z21, Z12
-	VPBROADCASTD    rcon<>+20(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z21, Z13
-	VPXORQ          Z21, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z22
-	VPTERNLOGQ      $0x96, Z12, Z13, Z22
-	VAESENC         Z22, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z22, Z12
-	VPBROADCASTD    rcon<>+24(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z22, Z13
-	VPXORQ          Z22, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z23
-	VPTERNLOGQ      $0x96, Z12, Z13, Z23
-	VAESENC         Z23, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z23, Z12
-	VPBROADCASTD    rcon<>+28(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z23, Z13
-	VPXORQ          Z23, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z24
-	VPTERNLOGQ      $0x96, Z12, Z13, Z24
-	VAESENC         Z24, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z24, Z12
-	VPBROADCASTD    rcon<>+32(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z24, Z13
-	VPXORQ          Z24, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z25
-	VPTERNLOGQ      $0x96, Z12, Z13, Z25
-	VAESENC         Z25, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z25, Z12
-	VPBROADCASTD    rcon<>+36(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z25, Z13
-	VPXORQ          Z25, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z26
-	VPTERNLOGQ      $0x96, Z12, Z13, Z26
-	VAESENCLAST     Z26, Z0, Z0
-	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
-	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 640(R9)
+	MOVQ           R11, R13
+	NEGQ           R13
+	ANDQ           $0x3f, R13
+	ADDQ           R13, R10
+	ADDQ           R13, R14
+	ADDQ           R13, R11
+	ADDQ           R11, R12
+	SUBQ           R13, R8
+	SUBQ           R11, SI
+	SUBQ           R11, DI
+	LEAQ           63(SP), R9
+	ANDQ           $-64, R9
+	MOVQ           R11, BX
+	SHRQ           $0x04, BX
+	MOVQ           ctr+56(FP), DX
+	SUBQ           BX, DX
+	VPBROADCASTD.Z DX, K7, Z14
+	VPADDD         Z14, Z15, Z15
+	VPADDD         lanes<>+0(SB), Z15, Z15
+	VPSHUFB        byteOrder<>+0(SB), Z0, Z0
+	VEXTRACTI64X2  $0x01, Y0, X1
+	VMOVDQU        X1, 640(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -1907,38 +1851,120 @@ unmasked:
 // func open128VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
 TEXT ·open128VAES512(SB), NOSPLIT, $768-104
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), R12
-	MOVQ aad+24(FP), R8
-	MOVQ na+32(FP), R14
+	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
+	MOVQ            key+40(FP), AX
+	MOVQ            nonce+48(FP), BX
+	VMOVQ           (BX), X15
+	VPINSRD         $0x02, 8(BX), X15, X15
+	MOVL            $0x01000000, DX
+	VPINSRD         $0x03, DX, X15, X1
+	VPXOR           X0, X0, X0
+	VINSERTI128     $0x01, X1, Y0, Y0
+	VSHUFI64X2      $0x00, Z15, Z15, Z15
+	VBROADCASTI32X4 (AX), Z16
+	VPXORQ          Y16, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z16, Z12
+	VPBROADCASTD    rcon<>+0(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z16, Z13
+	VPXORQ          Z16, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z17
+	VPTERNLOGQ      $0x96, Z12, Z13, Z17
+	VAESENC         Y17, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z17, Z12
+	VPBROADCASTD    rcon<>+4(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z17, Z13
+	VPXORQ          Z17, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z18
+	VPTERNLOGQ      $0x96, Z12, Z13, Z18
+	VAESENC         Y18, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z18, Z12
+	VPBROADCASTD    rcon<>+8(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z18, Z13
+	VPXORQ          Z18, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z19
+	VPTERNLOGQ      $0x96, Z12, Z13, Z19
+	VAESENC         Y19, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z19, Z12
+	VPBROADCASTD    rcon<>+12(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z19, Z13
+	VPXORQ          Z19, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z20
+	VPTERNLOGQ      $0x96, Z12, Z13, Z20
+	VAESENC         Y20, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z20, Z12
+	VPBROADCASTD    rcon<>+16(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z20, Z13
+	VPXORQ          Z20, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z21
+	VPTERNLOGQ      $0x96, Z12, Z13, Z21
+	VAESENC         Y21, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z21, Z12
+	VPBROADCASTD    rcon<>+20(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z21, Z13
+	VPXORQ          Z21, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z22
+	VPTERNLOGQ      $0x96, Z12, Z13, Z22
+	VAESENC         Y22, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z22, Z12
+	VPBROADCASTD    rcon<>+24(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z22, Z13
+	VPXORQ          Z22, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z23
+	VPTERNLOGQ      $0x96, Z12, Z13, Z23
+	VAESENC         Y23, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z23, Z12
+	VPBROADCASTD    rcon<>+28(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z23, Z13
+	VPXORQ          Z23, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z24
+	VPTERNLOGQ      $0x96, Z12, Z13, Z24
+	VAESENC         Y24, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z24, Z12
+	VPBROADCASTD    rcon<>+32(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z24, Z13
+	VPXORQ          Z24, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z25
+	VPTERNLOGQ      $0x96, Z12, Z13, Z25
+	VAESENC         Y25, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z25, Z12
+	VPBROADCASTD    rcon<>+36(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z25, Z13
+	VPXORQ          Z25, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z26
+	VPTERNLOGQ      $0x96, Z12, Z13, Z26
+	VAESENCLAST     Y26, Y0, Y0
+	MOVQ            dst+0(FP), DI
+	MOVQ            src+8(FP), SI
+	MOVQ            n+16(FP), R12
+	MOVQ            aad+24(FP), R8
+	MOVQ            na+32(FP), R14
 
 	// blocks of additional data, of all
-	LEAQ  15(R14), R11
-	SHRQ  $0x04, R11
-	LEAQ  15(R12), R10
-	SHRQ  $0x04, R10
-	ADDQ  R11, R10
-	MOVQ  last+64(FP), AX
-	ADDQ  AX, R10
-	SHLQ  $0x04, R11
-	SHLQ  $0x04, R10
-	MOVL  $0x00008888, BX
-	KMOVW BX, K7
-	MOVL  $0x000000cc, BX
-	KMOVW BX, K6
-	MOVL  $0x000000f0, BX
-	KMOVW BX, K5
-
-	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
-	MOVQ           nonce+48(FP), BX
-	VMOVQ          (BX), X15
-	VPINSRD        $0x02, 8(BX), X15, X15
-	MOVL           $0x01000000, DX
-	VPINSRD        $0x03, DX, X15, X1
-	VPXOR          X0, X0, X0
-	VINSERTI128    $0x01, X1, Y0, Y0
-	VSHUFI64X2     $0x00, Z15, Z15, Z15
+	LEAQ           15(R14), R11
+	SHRQ           $0x04, R11
+	LEAQ           15(R12), R10
+	SHRQ           $0x04, R10
+	ADDQ           R11, R10
+	MOVQ           last+64(FP), AX
+	ADDQ           AX, R10
+	SHLQ           $0x04, R11
+	SHLQ           $0x04, R10
+	MOVL           $0x00008888, BX
+	KMOVW          BX, K7
+	MOVL           $0x000000cc, BX
+	KMOVW          BX, K6
+	MOVL           $0x000000f0, BX
+	KMOVW          BX, K5
 	TESTQ          AX, AX
 	JE             long
 	CMPQ           R10, $0x00000100
@@ -2144,143 +2170,88 @@ nodata0:
 
 noaad0:
 loaded:
-	MOVL            $0x000000f0, BX
-	KMOVW           BX, K5
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z1
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z2
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z3
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z4
-	MOVQ            key+40(FP), AX
-	VBROADCASTI32X4 (AX), Z16
-	VPXORQ          Z16, Z0, Z0
-	VPXORQ          Z16, Z1, Z1
-	VPXORQ          Z16, Z2, Z2
-	VPXORQ          Z16, Z3, Z3
-	VPXORQ          Z16, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z16, Z13
-	VPBROADCASTD    rcon<>+0(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z16, Z14
-	VPXORQ          Z16, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z17
-	VPTERNLOGQ      $0x96, Z13, Z14, Z17
-	VAESENC         Z17, Z0, Z0
-	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
-	VAESENC         Z17, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z17, Z13
-	VPBROADCASTD    rcon<>+4(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z17, Z14
-	VPXORQ          Z17, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z18
-	VPTERNLOGQ      $0x96, Z13, Z14, Z18
-	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
-	VAESENC         Z18, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z18, Z13
-	VPBROADCASTD    rcon<>+8(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z18, Z14
-	VPXORQ          Z18, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z19
-	VPTERNLOGQ      $0x96, Z13, Z14, Z19
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
-	VAESENC         Z19, Z2, Z2
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z19, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z19, Z13
-	VPBROADCASTD    rcon<>+12(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z19, Z14
-	VPXORQ          Z19, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z20
-	VPTERNLOGQ      $0x96, Z13, Z14, Z20
-	VAESENC         Z20, Z0, Z0
-	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
-	VAESENC         Z20, Z3, Z3
-	VAESENC         Z20, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z20, Z13
-	VPBROADCASTD    rcon<>+16(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z20, Z14
-	VPXORQ          Z20, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z21
-	VPTERNLOGQ      $0x96, Z13, Z14, Z21
-	VAESENC         Z21, Z0, Z0
-	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
-	VAESENC         Z21, Z3, Z3
-	VAESENC         Z21, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z21, Z13
-	VPBROADCASTD    rcon<>+20(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z21, Z14
-	VPXORQ          Z21, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z22
-	VPTERNLOGQ      $0x96, Z13, Z14, Z22
-	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
-	VAESENC         Z22, Z2, Z2
-	VAESENC         Z22, Z3, Z3
-	VAESENC         Z22, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z22, Z13
-	VPBROADCASTD    rcon<>+24(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z22, Z14
-	VPXORQ          Z22, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z23
-	VPTERNLOGQ      $0x96, Z13, Z14, Z23
-	VAESENC         Z23, Z0, Z0
-	VAESENC         Z23, Z1, Z1
-	VAESENC         Z23, Z2, Z2
-	VAESENC         Z23, Z3, Z3
-	VAESENC         Z23, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z23, Z13
-	VPBROADCASTD    rcon<>+28(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z23, Z14
-	VPXORQ          Z23, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z24
-	VPTERNLOGQ      $0x96, Z13, Z14, Z24
-	VAESENC         Z24, Z0, Z0
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
-	VAESENC         Z24, Z3, Z3
-	VAESENC         Z24, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z24, Z13
-	VPBROADCASTD    rcon<>+32(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z24, Z14
-	VPXORQ          Z24, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z25
-	VPTERNLOGQ      $0x96, Z13, Z14, Z25
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
-	VAESENC         Z25, Z2, Z2
-	VAESENC         Z25, Z3, Z3
-	VAESENC         Z25, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z25, Z13
-	VPBROADCASTD    rcon<>+36(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z25, Z14
-	VPXORQ          Z25, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z26
-	VPTERNLOGQ      $0x96, Z13, Z14, Z26
-	VAESENCLAST     Z26, Z0, Z0
-	VAESENCLAST     Z26, Z1, Z1
-	VAESENCLAST     Z26, Z2, Z2
-	VAESENCLAST     Z26, Z3, Z3
-	VAESENCLAST     Z26, Z4, Z4
+	MOVL        $0x000000f0, BX
+	KMOVW       BX, K5
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z1
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z2
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z3
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z4
+	CMPQ        R10, $0x00000080
+	JA          four
+	VPXORQ      Z16, Z3, Z3
+	VPXORQ      Z16, Z4, Z4
+	VAESENC     Z17, Z3, Z3
+	VAESENC     Z17, Z4, Z4
+	VAESENC     Z18, Z3, Z3
+	VAESENC     Z18, Z4, Z4
+	VAESENC     Z19, Z3, Z3
+	VAESENC     Z19, Z4, Z4
+	VAESENC     Z20, Z3, Z3
+	VAESENC     Z20, Z4, Z4
+	VAESENC     Z21, Z3, Z3
+	VAESENC     Z21, Z4, Z4
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENCLAST Z26, Z3, Z3
+	VAESENCLAST Z26, Z4, Z4
+	JMP         encrypted
 
+four:
+	VPXORQ      Z16, Z1, Z1
+	VPXORQ      Z16, Z2, Z2
+	VPXORQ      Z16, Z3, Z3
+	VPXORQ      Z16, Z4, Z4
+	VAESENC     Z17, Z1, Z1
+	VAESENC     Z17, Z2, Z2
+	VAESENC     Z17, Z3, Z3
+	VAESENC     Z17, Z4, Z4
+	VAESENC     Z18, Z1, Z1
+	VAESENC     Z18, Z2, Z2
+	VAESENC     Z18, Z3, Z3
+	VAESENC     Z18, Z4, Z4
+	VAESENC     Z19, Z1, Z1
+	VAESENC     Z19, Z2, Z2
+	VAESENC     Z19, Z3, Z3
+	VAESENC     Z19, Z4, Z4
+	VAESENC     Z20, Z1, Z1
+	VAESENC     Z20, Z2, Z2
+	VAESENC     Z20, Z3, Z3
+	VAESENC     Z20, Z4, Z4
+	VAESENC     Z21, Z1, Z1
+	VAESENC     Z21, Z2, Z2
+	VAESENC     Z21, Z3, Z3
+	VAESENC     Z21, Z4, Z4
+	VAESENC     Z22, Z1, Z1
+	VAESENC     Z22, Z2, Z2
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z23, Z1, Z1
+	VAESENC     Z23, Z2, Z2
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENCLAST Z26, Z1, Z1
+	VAESENCLAST Z26, Z2, Z2
+	VAESENCLAST Z26, Z3, Z3
+	VAESENCLAST Z26, Z4, Z4
+
+encrypted:
 	// output, and what is hashed; the round keys are not needed any more
 	VPXORQ   Z8, Z4, Z4
 	VPSHUFB  byteOrder<>+0(SB), Z8, Z8
@@ -2447,111 +2418,28 @@ tag:
 
 long:
 	// additional data ends, and data begins, with a vector
-	MOVQ            R11, R13
-	NEGQ            R13
-	ANDQ            $0x3f, R13
-	ADDQ            R13, R10
-	ADDQ            R13, R14
-	ADDQ            R13, R11
-	ADDQ            R11, R12
-	SUBQ            R13, R8
-	SUBQ            R11, SI
-	SUBQ            R11, DI
-	LEAQ            63(SP), R9
-	ANDQ            $-64, R9
-	MOVQ            R11, BX
-	SHRQ            $0x04, BX
-	MOVQ            ctr+56(FP), DX
-	SUBQ            BX, DX
-	VPBROADCASTD.Z  DX, K7, Z14
-	VPADDD          Z14, Z15, Z15
-	VPADDD          lanes<>+0(SB), Z15, Z15
-	MOVQ            key+40(FP), AX
-	VBROADCASTI32X4 (AX), Z16
-	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z16, Z12
-	VPBROADCASTD    rcon<>+0(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z16, Z13
-	VPXORQ          Z16, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z17
-	VPTERNLOGQ      $0x96, Z12, Z13, Z17
-	VAESENC         Z17, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z17, Z12
-	VPBROADCASTD    rcon<>+4(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z17, Z13
-	VPXORQ          Z17, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z18
-	VPTERNLOGQ      $0x96, Z12, Z13, Z18
-	VAESENC         Z18, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z18, Z12
-	VPBROADCASTD    rcon<>+8(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z18, Z13
-	VPXORQ          Z18, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z19
-	VPTERNLOGQ      $0x96, Z12, Z13, Z19
-	VAESENC         Z19, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z19, Z12
-	VPBROADCASTD    rcon<>+12(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z19, Z13
-	VPXORQ          Z19, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z20
-	VPTERNLOGQ      $0x96, Z12, Z13, Z20
-	VAESENC         Z20, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z20, Z12
-	VPBROADCASTD    rcon<>+16(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z20, Z13
-	VPXORQ          Z20, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z21
-	VPTERNLOGQ      $0x96, Z12, Z13, Z21
-	VAESENC         Z21, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z21, Z12
-	VPBROADCASTD    rcon<>+20(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z21, Z13
-	VPXORQ          Z21, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z22
-	VPTERNLOGQ      $0x96, Z12, Z13, Z22
-	VAESENC         Z22, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z22, Z12
-	VPBROADCASTD    rcon<>+24(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z22, Z13
-	VPXORQ          Z22, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z23
-	VPTERNLOGQ      $0x96, Z12, Z13, Z23
-	VAESENC         Z23, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z23, Z12
-	VPBROADCASTD    rcon<>+28(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z23, Z13
-	VPXORQ          Z23, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z24
-	VPTERNLOGQ      $0x96, Z12, Z13, Z24
-	VAESENC         Z24, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z24, Z12
-	VPBROADCASTD    rcon<>+32(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z24, Z13
-	VPXORQ          Z24, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z25
-	VPTERNLOGQ      $0x96, Z12, Z13, Z25
-	VAESENC         Z25, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z25, Z12
-	VPBROADCASTD    rcon<>+36(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z25, Z13
-	VPXORQ          Z25, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z26
-	VPTERNLOGQ      $0x96, Z12, Z13, Z26
-	VAESENCLAST     Z26, Z0, Z0
-	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
-	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 640(R9)
+	MOVQ           R11, R13
+	NEGQ           R13
+	ANDQ           $0x3f, R13
+	ADDQ           R13, R10
+	ADDQ           R13, R14
+	ADDQ           R13, R11
+	ADDQ           R11, R12
+	SUBQ           R13, R8
+	SUBQ           R11, SI
+	SUBQ           R11, DI
+	LEAQ           63(SP), R9
+	ANDQ           $-64, R9
+	MOVQ           R11, BX
+	SHRQ           $0x04, BX
+	MOVQ           ctr+56(FP), DX
+	SUBQ           BX, DX
+	VPBROADCASTD.Z DX, K7, Z14
+	VPADDD         Z14, Z15, Z15
+	VPADDD         lanes<>+0(SB), Z15, Z15
+	VPSHUFB        byteOrder<>+0(SB), Z0, Z0
+	VEXTRACTI64X2  $0x01, Y0, X1
+	VMOVDQU        X1, 640(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -3420,38 +3308,146 @@ unmasked:
 // func seal256VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
 TEXT ·seal256VAES512(SB), NOSPLIT, $768-104
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), R12
-	MOVQ aad+24(FP), R8
-	MOVQ na+32(FP), R14
+	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
+	MOVQ            key+40(FP), AX
+	MOVQ            nonce+48(FP), BX
+	VMOVQ           (BX), X15
+	VPINSRD         $0x02, 8(BX), X15, X15
+	MOVL            $0x01000000, DX
+	VPINSRD         $0x03, DX, X15, X1
+	VPXOR           X0, X0, X0
+	VINSERTI128     $0x01, X1, Y0, Y0
+	VSHUFI64X2      $0x00, Z15, Z15, Z15
+	VBROADCASTI32X4 (AX), Z16
+	VBROADCASTI32X4 16(AX), Z17
+	VPXORQ          Y16, Y0, Y0
+	VAESENC         Y17, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z17, Z12
+	VPBROADCASTD    rcon<>+0(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z16, Z13
+	VPXORQ          Z16, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z18
+	VPTERNLOGQ      $0x96, Z12, Z13, Z18
+	VAESENC         Y18, Y0, Y0
+	VPSHUFD         $0xff, Z18, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z17, Z13
+	VPXORQ          Z17, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z19
+	VPTERNLOGQ      $0x96, Z12, Z13, Z19
+	VAESENC         Y19, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z19, Z12
+	VPBROADCASTD    rcon<>+4(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z18, Z13
+	VPXORQ          Z18, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z20
+	VPTERNLOGQ      $0x96, Z12, Z13, Z20
+	VAESENC         Y20, Y0, Y0
+	VPSHUFD         $0xff, Z20, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z19, Z13
+	VPXORQ          Z19, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z21
+	VPTERNLOGQ      $0x96, Z12, Z13, Z21
+	VAESENC         Y21, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z21, Z12
+	VPBROADCASTD    rcon<>+8(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z20, Z13
+	VPXORQ          Z20, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z22
+	VPTERNLOGQ      $0x96, Z12, Z13, Z22
+	VAESENC         Y22, Y0, Y0
+	VPSHUFD         $0xff, Z22, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z21, Z13
+	VPXORQ          Z21, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z23
+	VPTERNLOGQ      $0x96, Z12, Z13, Z23
+	VAESENC         Y23, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z23, Z12
+	VPBROADCASTD    rcon<>+12(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z22, Z13
+	VPXORQ          Z22, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z24
+	VPTERNLOGQ      $0x96, Z12, Z13, Z24
+	VAESENC         Y24, Y0, Y0
+	VPSHUFD         $0xff, Z24, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z23, Z13
+	VPXORQ          Z23, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z25
+	VPTERNLOGQ      $0x96, Z12, Z13, Z25
+	VAESENC         Y25, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z25, Z12
+	VPBROADCASTD    rcon<>+16(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z24, Z13
+	VPXORQ          Z24, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z26
+	VPTERNLOGQ      $0x96, Z12, Z13, Z26
+	VAESENC         Y26, Y0, Y0
+	VPSHUFD         $0xff, Z26, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z25, Z13
+	VPXORQ          Z25, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z27
+	VPTERNLOGQ      $0x96, Z12, Z13, Z27
+	VAESENC         Y27, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z27, Z12
+	VPBROADCASTD    rcon<>+20(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z26, Z13
+	VPXORQ          Z26, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z28
+	VPTERNLOGQ      $0x96, Z12, Z13, Z28
+	VAESENC         Y28, Y0, Y0
+	VPSHUFD         $0xff, Z28, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z27, Z13
+	VPXORQ          Z27, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z29
+	VPTERNLOGQ      $0x96, Z12, Z13, Z29
+	VAESENC         Y29, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z29, Z12
+	VPBROADCASTD    rcon<>+24(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z28, Z13
+	VPXORQ          Z28, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z30
+	VPTERNLOGQ      $0x96, Z12, Z13, Z30
+	VAESENCLAST     Y30, Y0, Y0
+	MOVQ            dst+0(FP), DI
+	MOVQ            src+8(FP), SI
+	MOVQ            n+16(FP), R12
+	MOVQ            aad+24(FP), R8
+	MOVQ            na+32(FP), R14
 
 	// blocks of additional data, of all
-	LEAQ  15(R14), R11
-	SHRQ  $0x04, R11
-	LEAQ  15(R12), R10
-	SHRQ  $0x04, R10
-	ADDQ  R11, R10
-	MOVQ  last+64(FP), AX
-	ADDQ  AX, R10
-	SHLQ  $0x04, R11
-	SHLQ  $0x04, R10
-	MOVL  $0x00008888, BX
-	KMOVW BX, K7
-	MOVL  $0x000000cc, BX
-	KMOVW BX, K6
-	MOVL  $0x000000f0, BX
-	KMOVW BX, K5
-
-	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
-	MOVQ           nonce+48(FP), BX
-	VMOVQ          (BX), X15
-	VPINSRD        $0x02, 8(BX), X15, X15
-	MOVL           $0x01000000, DX
-	VPINSRD        $0x03, DX, X15, X1
-	VPXOR          X0, X0, X0
-	VINSERTI128    $0x01, X1, Y0, Y0
-	VSHUFI64X2     $0x00, Z15, Z15, Z15
+	LEAQ           15(R14), R11
+	SHRQ           $0x04, R11
+	LEAQ           15(R12), R10
+	SHRQ           $0x04, R10
+	ADDQ           R11, R10
+	MOVQ           last+64(FP), AX
+	ADDQ           AX, R10
+	SHLQ           $0x04, R11
+	SHLQ           $0x04, R10
+	MOVL           $0x00008888, BX
+	KMOVW          BX, K7
+	MOVL           $0x000000cc, BX
+	KMOVW          BX, K6
+	MOVL           $0x000000f0, BX
+	KMOVW          BX, K5
 	TESTQ          AX, AX
 	JE             long
 	CMPQ           R10, $0x00000100
@@ -3657,185 +3653,112 @@ nodata0:
 
 noaad0:
 loaded:
-	MOVL            $0x000000f0, BX
-	KMOVW           BX, K5
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z1
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z2
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z3
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z4
-	MOVQ            key+40(FP), AX
-	VBROADCASTI32X4 (AX), Z16
-	VBROADCASTI32X4 16(AX), Z17
-	VPXORQ          Z16, Z0, Z0
-	VPXORQ          Z16, Z1, Z1
-	VPXORQ          Z16, Z2, Z2
-	VPXORQ          Z16, Z3, Z3
-	VPXORQ          Z16, Z4, Z4
-	VAESENC         Z17, Z0, Z0
-	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
-	VAESENC         Z17, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z17, Z13
-	VPBROADCASTD    rcon<>+0(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z16, Z14
-	VPXORQ          Z16, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z18
-	VPTERNLOGQ      $0x96, Z13, Z14, Z18
-	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
-	VAESENC         Z18, Z4, Z4
-	VPSHUFD         $0xff, Z18, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z17, Z14
-	VPXORQ          Z17, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z19
-	VPTERNLOGQ      $0x96, Z13, Z14, Z19
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
-	VAESENC         Z19, Z2, Z2
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z19, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z19, Z13
-	VPBROADCASTD    rcon<>+4(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z18, Z14
-	VPXORQ          Z18, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z20
-	VPTERNLOGQ      $0x96, Z13, Z14, Z20
-	VAESENC         Z20, Z0, Z0
-	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
-	VAESENC         Z20, Z3, Z3
-	VAESENC         Z20, Z4, Z4
-	VPSHUFD         $0xff, Z20, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z19, Z14
-	VPXORQ          Z19, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z21
-	VPTERNLOGQ      $0x96, Z13, Z14, Z21
-	VAESENC         Z21, Z0, Z0
-	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
-	VAESENC         Z21, Z3, Z3
-	VAESENC         Z21, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z21, Z13
-	VPBROADCASTD    rcon<>+8(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z20, Z14
-	VPXORQ          Z20, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z22
-	VPTERNLOGQ      $0x96, Z13, Z14, Z22
-	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
-	VAESENC         Z22, Z2, Z2
-	VAESENC         Z22, Z3, Z3
-	VAESENC         Z22, Z4, Z4
-	VPSHUFD         $0xff, Z22, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z21, Z14
-	VPXORQ          Z21, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z23
-	VPTERNLOGQ      $0x96, Z13, Z14, Z23
-	VAESENC         Z23, Z0, Z0
-	VAESENC         Z23, Z1, Z1
-	VAESENC         Z23, Z2, Z2
-	VAESENC         Z23, Z3, Z3
-	VAESENC         Z23, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z23, Z13
-	VPBROADCASTD    rcon<>+12(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z22, Z14
-	VPXORQ          Z22, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z24
-	VPTERNLOGQ      $0x96, Z13, Z14, Z24
-	VAESENC         Z24, Z0, Z0
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
-	VAESENC         Z24, Z3, Z3
-	VAESENC         Z24, Z4, Z4
-	VPSHUFD         $0xff, Z24, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z23, Z14
-	VPXORQ          Z23, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z25
-	VPTERNLOGQ      $0x96, Z13, Z14, Z25
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
-	VAESENC         Z25, Z2, Z2
-	VAESENC         Z25, Z3, Z3
-	VAESENC         Z25, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z25, Z13
-	VPBROADCASTD    rcon<>+16(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z24, Z14
-	VPXORQ          Z24, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z26
-	VPTERNLOGQ      $0x96, Z13, Z14, Z26
-	VAESENC         Z26, Z0, Z0
-	VAESENC         Z26, Z1, Z1
-	VAESENC         Z26, Z2, Z2
-	VAESENC         Z26, Z3, Z3
-	VAESENC         Z26, Z4, Z4
-	VPSHUFD         $0xff, Z26, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z25, Z14
-	VPXORQ          Z25, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z27
-	VPTERNLOGQ      $0x96, Z13, Z14, Z27
-	VAESENC         Z27, Z0, Z0
-	VAESENC         Z27, Z1, Z1
-	VAESENC         Z27, Z2, Z2
-	VAESENC         Z27, Z3, Z3
-	VAESENC         Z27, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z27, Z13
-	VPBROADCASTD    rcon<>+20(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z26, Z14
-	VPXORQ          Z26, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z28
-	VPTERNLOGQ      $0x96, Z13, Z14, Z28
-	VAESENC         Z28, Z0, Z0
-	VAESENC         Z28, Z1, Z1
-	VAESENC         Z28, Z2, Z2
-	VAESENC         Z28, Z3, Z3
-	VAESENC         Z28, Z4, Z4
-	VPSHUFD         $0xff, Z28, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z27, Z14
-	VPXORQ          Z27, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z29
-	VPTERNLOGQ      $0x96, Z13, Z14, Z29
-	VAESENC         Z29, Z0, Z0
-	VAESENC         Z29, Z1, Z1
-	VAESENC         Z29, Z2, Z2
-	VAESENC         Z29, Z3, Z3
-	VAESENC         Z29, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z29, Z13
-	VPBROADCASTD    rcon<>+24(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z28, Z14
-	VPXORQ          Z28, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z30
-	VPTERNLOGQ      $0x96, Z13, Z14, Z30
-	VAESENCLAST     Z30, Z0, Z0
-	VAESENCLAST     Z30, Z1, Z1
-	VAESENCLAST     Z30, Z2, Z2
-	VAESENCLAST     Z30, Z3, Z3
-	VAESENCLAST     Z30, Z4, Z4
+	MOVL        $0x000000f0, BX
+	KMOVW       BX, K5
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z1
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z2
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z3
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z4
+	CMPQ        R10, $0x00000080
+	JA          four
+	VPXORQ      Z16, Z3, Z3
+	VPXORQ      Z16, Z4, Z4
+	VAESENC     Z17, Z3, Z3
+	VAESENC     Z17, Z4, Z4
+	VAESENC     Z18, Z3, Z3
+	VAESENC     Z18, Z4, Z4
+	VAESENC     Z19, Z3, Z3
+	VAESENC     Z19, Z4, Z4
+	VAESENC     Z20, Z3, Z3
+	VAESENC     Z20, Z4, Z4
+	VAESENC     Z21, Z3, Z3
+	VAESENC     Z21, Z4, Z4
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENC     Z26, Z3, Z3
+	VAESENC     Z26, Z4, Z4
+	VAESENC     Z27, Z3, Z3
+	VAESENC     Z27, Z4, Z4
+	VAESENC     Z28, Z3, Z3
+	VAESENC     Z28, Z4, Z4
+	VAESENC     Z29, Z3, Z3
+	VAESENC     Z29, Z4, Z4
+	VAESENCLAST Z30, Z3, Z3
+	VAESENCLAST Z30, Z4, Z4
+	JMP         encrypted
 
+four:
+	VPXORQ      Z16, Z1, Z1
+	VPXORQ      Z16, Z2, Z2
+	VPXORQ      Z16, Z3, Z3
+	VPXORQ      Z16, Z4, Z4
+	VAESENC     Z17, Z1, Z1
+	VAESENC     Z17, Z2, Z2
+	VAESENC     Z17, Z3, Z3
+	VAESENC     Z17, Z4, Z4
+	VAESENC     Z18, Z1, Z1
+	VAESENC     Z18, Z2, Z2
+	VAESENC     Z18, Z3, Z3
+	VAESENC     Z18, Z4, Z4
+	VAESENC     Z19, Z1, Z1
+	VAESENC     Z19, Z2, Z2
+	VAESENC     Z19, Z3, Z3
+	VAESENC     Z19, Z4, Z4
+	VAESENC     Z20, Z1, Z1
+	VAESENC     Z20, Z2, Z2
+	VAESENC     Z20, Z3, Z3
+	VAESENC     Z20, Z4, Z4
+	VAESENC     Z21, Z1, Z1
+	VAESENC     Z21, Z2, Z2
+	VAESENC     Z21, Z3, Z3
+	VAESENC     Z21, Z4, Z4
+	VAESENC     Z22, Z1, Z1
+	VAESENC     Z22, Z2, Z2
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z23, Z1, Z1
+	VAESENC     Z23, Z2, Z2
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENC     Z26, Z1, Z1
+	VAESENC     Z26, Z2, Z2
+	VAESENC     Z26, Z3, Z3
+	VAESENC     Z26, Z4, Z4
+	VAESENC     Z27, Z1, Z1
+	VAESENC     Z27, Z2, Z2
+	VAESENC     Z27, Z3, Z3
+	VAESENC     Z27, Z4, Z4
+	VAESENC     Z28, Z1, Z1
+	VAESENC     Z28, Z2, Z2
+	VAESENC     Z28, Z3, Z3
+	VAESENC     Z28, Z4, Z4
+	VAESENC     Z29, Z1, Z1
+	VAESENC     Z29, Z2, Z2
+	VAESENC     Z29, Z3, Z3
+	VAESENC     Z29, Z4, Z4
+	VAESENCLAST Z30, Z1, Z1
+	VAESENCLAST Z30, Z2, Z2
+	VAESENCLAST Z30, Z3, Z3
+	VAESENCLAST Z30, Z4, Z4
+
+encrypted:
 	// output, and what is hashed; the round keys are not needed any more
 	VPXORQ     Z8, Z4, Z4
 	VMOVDQU8.Z Z4, K4, Z8
@@ -4006,141 +3929,32 @@ tag:
 
 long:
 	// additional data ends, and data begins, with a vector
-	MOVQ            R11, R13
-	NEGQ            R13
-	ANDQ            $0x3f, R13
-	ADDQ            R13, R10
-	ADDQ            R13, R14
-	ADDQ            R13, R11
-	ADDQ            R11, R12
-	SUBQ            R13, R8
-	SUBQ            R11, SI
-	SUBQ            R11, DI
-	LEAQ            63(SP), R9
-	ANDQ            $-64, R9
-	MOVQ            R11, BX
-	SHRQ            $0x04, BX
-	MOVQ            ctr+56(FP), DX
-	SUBQ            BX, DX
-	VPBROADCASTD.Z  DX, K7, Z14
-	VPADDD          Z14, Z15, Z15
-	VPADDD          lanes<>+0(SB), Z15, Z15
-	MOVQ            key+40(FP), AX
-	VBROADCASTI32X4 (AX), Z16
-	VBROADCASTI32X4 16(AX), Z17
-	VPXORQ          Z16, Z0, Z0
-	VAESENC         Z17, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z17, Z12
-	VPBROADCASTD    rcon<>+0(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z16, Z13
-	VPXORQ          Z16, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z18
-	VPTERNLOGQ      $0x96, Z12, Z13, Z18
-	VAESENC         Z18, Z0, Z0
-	VPSHUFD         $0xff, Z18, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z17, Z13
-	VPXORQ          Z17, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z19
-	VPTERNLOGQ      $0x96, Z12, Z13, Z19
-	VAESENC         Z19, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z19, Z12
-	VPBROADCASTD    rcon<>+4(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z18, Z13
-	VPXORQ          Z18, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z20
-	VPTERNLOGQ      $0x96, Z12, Z13, Z20
-	VAESENC         Z20, Z0, Z0
-	VPSHUFD         $0xff, Z20, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z19, Z13
-	VPXORQ          Z19, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z21
-	VPTERNLOGQ      $0x96, Z12, Z13, Z21
-	VAESENC         Z21, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z21, Z12
-	VPBROADCASTD    rcon<>+8(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z20, Z13
-	VPXORQ          Z20, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z22
-	VPTERNLOGQ      $0x96, Z12, Z13, Z22
-	VAESENC         Z22, Z0, Z0
-	VPSHUFD         $0xff, Z22, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z21, Z13
-	VPXORQ          Z21, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z23
-	VPTERNLOGQ      $0x96, Z12, Z13, Z23
-	VAESENC         Z23, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z23, Z12
-	VPBROADCASTD    rcon<>+12(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z22, Z13
-	VPXORQ          Z22, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z24
-	VPTERNLOGQ      $0x96, Z12, Z13, Z24
-	VAESENC         Z24, Z0, Z0
-	VPSHUFD         $0xff, Z24, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z23, Z13
-	VPXORQ          Z23, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z25
-	VPTERNLOGQ      $0x96, Z12, Z13, Z25
-	VAESENC         Z25, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z25, Z12
-	VPBROADCASTD    rcon<>+16(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z24, Z13
-	VPXORQ          Z24, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z26
-	VPTERNLOGQ      $0x96, Z12, Z13, Z26
-	VAESENC         Z26, Z0, Z0
-	VPSHUFD         $0xff, Z26, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z25, Z13
-	VPXORQ          Z25, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z27
-	VPTERNLOGQ      $0x96, Z12, Z13, Z27
-	VAESENC         Z27, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z27, Z12
-	VPBROADCASTD    rcon<>+20(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z26, Z13
-	VPXORQ          Z26, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z28
-	VPTERNLOGQ      $0x96, Z12, Z13, Z28
-	VAESENC         Z28, Z0, Z0
-	VPSHUFD         $0xff, Z28, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z27, Z13
-	VPXORQ          Z27, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z29
-	VPTERNLOGQ      $0x96, Z12, Z13, Z29
-	VAESENC         Z29, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z29, Z12
-	VPBROADCASTD    rcon<>+24(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z28, Z13
-	VPXORQ          Z28, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z30
-	VPTERNLOGQ      $0x96, Z12, Z13, Z30
-	VAESENCLAST     Z30, Z0, Z0
-	VMOVDQU64       Z27, 384(R9)
-	VMOVDQU64       Z28, 448(R9)
-	VMOVDQU64       Z29, 512(R9)
-	VMOVDQU64       Z30, 576(R9)
-	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
-	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 640(R9)
+	MOVQ           R11, R13
+	NEGQ           R13
+	ANDQ           $0x3f, R13
+	ADDQ           R13, R10
+	ADDQ           R13, R14
+	ADDQ           R13, R11
+	ADDQ           R11, R12
+	SUBQ           R13, R8
+	SUBQ           R11, SI
+	SUBQ           R11, DI
+	LEAQ           63(SP), R9
+	ANDQ           $-64, R9
+	MOVQ           R11, BX
+	SHRQ           $0x04, BX
+	MOVQ           ctr+56(FP), DX
+	SUBQ           BX, DX
+	VPBROADCASTD.Z DX, K7, Z14
+	VPADDD         Z14, Z15, Z15
+	VPADDD         lanes<>+0(SB), Z15, Z15
+	VMOVDQU64      Z27, 384(R9)
+	VMOVDQU64      Z28, 448(R9)
+	VMOVDQU64      Z29, 512(R9)
+	VMOVDQU64      Z30, 576(R9)
+	VPSHUFB        byteOrder<>+0(SB), Z0, Z0
+	VEXTRACTI64X2  $0x01, Y0, X1
+	VMOVDQU        X1, 640(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0
@@ -5347,38 +5161,146 @@ unmasked:
 // func open256VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
 TEXT ·open256VAES512(SB), NOSPLIT, $768-104
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), R12
-	MOVQ aad+24(FP), R8
-	MOVQ na+32(FP), R14
+	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
+	MOVQ            key+40(FP), AX
+	MOVQ            nonce+48(FP), BX
+	VMOVQ           (BX), X15
+	VPINSRD         $0x02, 8(BX), X15, X15
+	MOVL            $0x01000000, DX
+	VPINSRD         $0x03, DX, X15, X1
+	VPXOR           X0, X0, X0
+	VINSERTI128     $0x01, X1, Y0, Y0
+	VSHUFI64X2      $0x00, Z15, Z15, Z15
+	VBROADCASTI32X4 (AX), Z16
+	VBROADCASTI32X4 16(AX), Z17
+	VPXORQ          Y16, Y0, Y0
+	VAESENC         Y17, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z17, Z12
+	VPBROADCASTD    rcon<>+0(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z16, Z13
+	VPXORQ          Z16, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z18
+	VPTERNLOGQ      $0x96, Z12, Z13, Z18
+	VAESENC         Y18, Y0, Y0
+	VPSHUFD         $0xff, Z18, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z17, Z13
+	VPXORQ          Z17, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z19
+	VPTERNLOGQ      $0x96, Z12, Z13, Z19
+	VAESENC         Y19, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z19, Z12
+	VPBROADCASTD    rcon<>+4(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z18, Z13
+	VPXORQ          Z18, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z20
+	VPTERNLOGQ      $0x96, Z12, Z13, Z20
+	VAESENC         Y20, Y0, Y0
+	VPSHUFD         $0xff, Z20, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z19, Z13
+	VPXORQ          Z19, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z21
+	VPTERNLOGQ      $0x96, Z12, Z13, Z21
+	VAESENC         Y21, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z21, Z12
+	VPBROADCASTD    rcon<>+8(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z20, Z13
+	VPXORQ          Z20, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z22
+	VPTERNLOGQ      $0x96, Z12, Z13, Z22
+	VAESENC         Y22, Y0, Y0
+	VPSHUFD         $0xff, Z22, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z21, Z13
+	VPXORQ          Z21, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z23
+	VPTERNLOGQ      $0x96, Z12, Z13, Z23
+	VAESENC         Y23, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z23, Z12
+	VPBROADCASTD    rcon<>+12(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z22, Z13
+	VPXORQ          Z22, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z24
+	VPTERNLOGQ      $0x96, Z12, Z13, Z24
+	VAESENC         Y24, Y0, Y0
+	VPSHUFD         $0xff, Z24, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z23, Z13
+	VPXORQ          Z23, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z25
+	VPTERNLOGQ      $0x96, Z12, Z13, Z25
+	VAESENC         Y25, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z25, Z12
+	VPBROADCASTD    rcon<>+16(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z24, Z13
+	VPXORQ          Z24, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z26
+	VPTERNLOGQ      $0x96, Z12, Z13, Z26
+	VAESENC         Y26, Y0, Y0
+	VPSHUFD         $0xff, Z26, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z25, Z13
+	VPXORQ          Z25, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z27
+	VPTERNLOGQ      $0x96, Z12, Z13, Z27
+	VAESENC         Y27, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z27, Z12
+	VPBROADCASTD    rcon<>+20(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z26, Z13
+	VPXORQ          Z26, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z28
+	VPTERNLOGQ      $0x96, Z12, Z13, Z28
+	VAESENC         Y28, Y0, Y0
+	VPSHUFD         $0xff, Z28, Z12
+	VPXORQ          Z14, Z14, Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z27, Z13
+	VPXORQ          Z27, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z29
+	VPTERNLOGQ      $0x96, Z12, Z13, Z29
+	VAESENC         Y29, Y0, Y0
+	VPSHUFB         lastWord<>+0(SB), Z29, Z12
+	VPBROADCASTD    rcon<>+24(SB), Z14
+	VAESENCLAST     Z14, Z12, Z12
+	VPSLLDQ         $0x04, Z28, Z13
+	VPXORQ          Z28, Z13, Z13
+	VPSLLDQ         $0x08, Z13, Z30
+	VPTERNLOGQ      $0x96, Z12, Z13, Z30
+	VAESENCLAST     Y30, Y0, Y0
+	MOVQ            dst+0(FP), DI
+	MOVQ            src+8(FP), SI
+	MOVQ            n+16(FP), R12
+	MOVQ            aad+24(FP), R8
+	MOVQ            na+32(FP), R14
 
 	// blocks of additional data, of all
-	LEAQ  15(R14), R11
-	SHRQ  $0x04, R11
-	LEAQ  15(R12), R10
-	SHRQ  $0x04, R10
-	ADDQ  R11, R10
-	MOVQ  last+64(FP), AX
-	ADDQ  AX, R10
-	SHLQ  $0x04, R11
-	SHLQ  $0x04, R10
-	MOVL  $0x00008888, BX
-	KMOVW BX, K7
-	MOVL  $0x000000cc, BX
-	KMOVW BX, K6
-	MOVL  $0x000000f0, BX
-	KMOVW BX, K5
-
-	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
-	MOVQ           nonce+48(FP), BX
-	VMOVQ          (BX), X15
-	VPINSRD        $0x02, 8(BX), X15, X15
-	MOVL           $0x01000000, DX
-	VPINSRD        $0x03, DX, X15, X1
-	VPXOR          X0, X0, X0
-	VINSERTI128    $0x01, X1, Y0, Y0
-	VSHUFI64X2     $0x00, Z15, Z15, Z15
+	LEAQ           15(R14), R11
+	SHRQ           $0x04, R11
+	LEAQ           15(R12), R10
+	SHRQ           $0x04, R10
+	ADDQ           R11, R10
+	MOVQ           last+64(FP), AX
+	ADDQ           AX, R10
+	SHLQ           $0x04, R11
+	SHLQ           $0x04, R10
+	MOVL           $0x00008888, BX
+	KMOVW          BX, K7
+	MOVL           $0x000000cc, BX
+	KMOVW          BX, K6
+	MOVL           $0x000000f0, BX
+	KMOVW          BX, K5
 	TESTQ          AX, AX
 	JE             long
 	CMPQ           R10, $0x00000100
@@ -5584,185 +5506,112 @@ nodata0:
 
 noaad0:
 loaded:
-	MOVL            $0x000000f0, BX
-	KMOVW           BX, K5
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z1
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z2
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z3
-	VPADDD          fours<>+0(SB), Z15, Z15
-	VPSHUFB         ctrOrder<>+0(SB), Z15, Z4
-	MOVQ            key+40(FP), AX
-	VBROADCASTI32X4 (AX), Z16
-	VBROADCASTI32X4 16(AX), Z17
-	VPXORQ          Z16, Z0, Z0
-	VPXORQ          Z16, Z1, Z1
-	VPXORQ          Z16, Z2, Z2
-	VPXORQ          Z16, Z3, Z3
-	VPXORQ          Z16, Z4, Z4
-	VAESENC         Z17, Z0, Z0
-	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
-	VAESENC         Z17, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z17, Z13
-	VPBROADCASTD    rcon<>+0(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z16, Z14
-	VPXORQ          Z16, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z18
-	VPTERNLOGQ      $0x96, Z13, Z14, Z18
-	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
-	VAESENC         Z18, Z4, Z4
-	VPSHUFD         $0xff, Z18, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z17, Z14
-	VPXORQ          Z17, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z19
-	VPTERNLOGQ      $0x96, Z13, Z14, Z19
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
-	VAESENC         Z19, Z2, Z2
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z19, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z19, Z13
-	VPBROADCASTD    rcon<>+4(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z18, Z14
-	VPXORQ          Z18, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z20
-	VPTERNLOGQ      $0x96, Z13, Z14, Z20
-	VAESENC         Z20, Z0, Z0
-	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
-	VAESENC         Z20, Z3, Z3
-	VAESENC         Z20, Z4, Z4
-	VPSHUFD         $0xff, Z20, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z19, Z14
-	VPXORQ          Z19, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z21
-	VPTERNLOGQ      $0x96, Z13, Z14, Z21
-	VAESENC         Z21, Z0, Z0
-	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
-	VAESENC         Z21, Z3, Z3
-	VAESENC         Z21, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z21, Z13
-	VPBROADCASTD    rcon<>+8(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z20, Z14
-	VPXORQ          Z20, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z22
-	VPTERNLOGQ      $0x96, Z13, Z14, Z22
-	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
-	VAESENC         Z22, Z2, Z2
-	VAESENC         Z22, Z3, Z3
-	VAESENC         Z22, Z4, Z4
-	VPSHUFD         $0xff, Z22, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z21, Z14
-	VPXORQ          Z21, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z23
-	VPTERNLOGQ      $0x96, Z13, Z14, Z23
-	VAESENC         Z23, Z0, Z0
-	VAESENC         Z23, Z1, Z1
-	VAESENC         Z23, Z2, Z2
-	VAESENC         Z23, Z3, Z3
-	VAESENC         Z23, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z23, Z13
-	VPBROADCASTD    rcon<>+12(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z22, Z14
-	VPXORQ          Z22, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z24
-	VPTERNLOGQ      $0x96, Z13, Z14, Z24
-	VAESENC         Z24, Z0, Z0
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
-	VAESENC         Z24, Z3, Z3
-	VAESENC         Z24, Z4, Z4
-	VPSHUFD         $0xff, Z24, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z23, Z14
-	VPXORQ          Z23, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z25
-	VPTERNLOGQ      $0x96, Z13, Z14, Z25
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
-	VAESENC         Z25, Z2, Z2
-	VAESENC         Z25, Z3, Z3
-	VAESENC         Z25, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z25, Z13
-	VPBROADCASTD    rcon<>+16(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z24, Z14
-	VPXORQ          Z24, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z26
-	VPTERNLOGQ      $0x96, Z13, Z14, Z26
-	VAESENC         Z26, Z0, Z0
-	VAESENC         Z26, Z1, Z1
-	VAESENC         Z26, Z2, Z2
-	VAESENC         Z26, Z3, Z3
-	VAESENC         Z26, Z4, Z4
-	VPSHUFD         $0xff, Z26, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z25, Z14
-	VPXORQ          Z25, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z27
-	VPTERNLOGQ      $0x96, Z13, Z14, Z27
-	VAESENC         Z27, Z0, Z0
-	VAESENC         Z27, Z1, Z1
-	VAESENC         Z27, Z2, Z2
-	VAESENC         Z27, Z3, Z3
-	VAESENC         Z27, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z27, Z13
-	VPBROADCASTD    rcon<>+20(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z26, Z14
-	VPXORQ          Z26, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z28
-	VPTERNLOGQ      $0x96, Z13, Z14, Z28
-	VAESENC         Z28, Z0, Z0
-	VAESENC         Z28, Z1, Z1
-	VAESENC         Z28, Z2, Z2
-	VAESENC         Z28, Z3, Z3
-	VAESENC         Z28, Z4, Z4
-	VPSHUFD         $0xff, Z28, Z13
-	VPXORQ          Z15, Z15, Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z27, Z14
-	VPXORQ          Z27, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z29
-	VPTERNLOGQ      $0x96, Z13, Z14, Z29
-	VAESENC         Z29, Z0, Z0
-	VAESENC         Z29, Z1, Z1
-	VAESENC         Z29, Z2, Z2
-	VAESENC         Z29, Z3, Z3
-	VAESENC         Z29, Z4, Z4
-	VPSHUFB         lastWord<>+0(SB), Z29, Z13
-	VPBROADCASTD    rcon<>+24(SB), Z15
-	VAESENCLAST     Z15, Z13, Z13
-	VPSLLDQ         $0x04, Z28, Z14
-	VPXORQ          Z28, Z14, Z14
-	VPSLLDQ         $0x08, Z14, Z30
-	VPTERNLOGQ      $0x96, Z13, Z14, Z30
-	VAESENCLAST     Z30, Z0, Z0
-	VAESENCLAST     Z30, Z1, Z1
-	VAESENCLAST     Z30, Z2, Z2
-	VAESENCLAST     Z30, Z3, Z3
-	VAESENCLAST     Z30, Z4, Z4
+	MOVL        $0x000000f0, BX
+	KMOVW       BX, K5
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z1
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z2
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z3
+	VPADDD      fours<>+0(SB), Z15, Z15
+	VPSHUFB     ctrOrder<>+0(SB), Z15, Z4
+	CMPQ        R10, $0x00000080
+	JA          four
+	VPXORQ      Z16, Z3, Z3
+	VPXORQ      Z16, Z4, Z4
+	VAESENC     Z17, Z3, Z3
+	VAESENC     Z17, Z4, Z4
+	VAESENC     Z18, Z3, Z3
+	VAESENC     Z18, Z4, Z4
+	VAESENC     Z19, Z3, Z3
+	VAESENC     Z19, Z4, Z4
+	VAESENC     Z20, Z3, Z3
+	VAESENC     Z20, Z4, Z4
+	VAESENC     Z21, Z3, Z3
+	VAESENC     Z21, Z4, Z4
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENC     Z26, Z3, Z3
+	VAESENC     Z26, Z4, Z4
+	VAESENC     Z27, Z3, Z3
+	VAESENC     Z27, Z4, Z4
+	VAESENC     Z28, Z3, Z3
+	VAESENC     Z28, Z4, Z4
+	VAESENC     Z29, Z3, Z3
+	VAESENC     Z29, Z4, Z4
+	VAESENCLAST Z30, Z3, Z3
+	VAESENCLAST Z30, Z4, Z4
+	JMP         encrypted
 
+four:
+	VPXORQ      Z16, Z1, Z1
+	VPXORQ      Z16, Z2, Z2
+	VPXORQ      Z16, Z3, Z3
+	VPXORQ      Z16, Z4, Z4
+	VAESENC     Z17, Z1, Z1
+	VAESENC     Z17, Z2, Z2
+	VAESENC     Z17, Z3, Z3
+	VAESENC     Z17, Z4, Z4
+	VAESENC     Z18, Z1, Z1
+	VAESENC     Z18, Z2, Z2
+	VAESENC     Z18, Z3, Z3
+	VAESENC     Z18, Z4, Z4
+	VAESENC     Z19, Z1, Z1
+	VAESENC     Z19, Z2, Z2
+	VAESENC     Z19, Z3, Z3
+	VAESENC     Z19, Z4, Z4
+	VAESENC     Z20, Z1, Z1
+	VAESENC     Z20, Z2, Z2
+	VAESENC     Z20, Z3, Z3
+	VAESENC     Z20, Z4, Z4
+	VAESENC     Z21, Z1, Z1
+	VAESENC     Z21, Z2, Z2
+	VAESENC     Z21, Z3, Z3
+	VAESENC     Z21, Z4, Z4
+	VAESENC     Z22, Z1, Z1
+	VAESENC     Z22, Z2, Z2
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z23, Z1, Z1
+	VAESENC     Z23, Z2, Z2
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENC     Z26, Z1, Z1
+	VAESENC     Z26, Z2, Z2
+	VAESENC     Z26, Z3, Z3
+	VAESENC     Z26, Z4, Z4
+	VAESENC     Z27, Z1, Z1
+	VAESENC     Z27, Z2, Z2
+	VAESENC     Z27, Z3, Z3
+	VAESENC     Z27, Z4, Z4
+	VAESENC     Z28, Z1, Z1
+	VAESENC     Z28, Z2, Z2
+	VAESENC     Z28, Z3, Z3
+	VAESENC     Z28, Z4, Z4
+	VAESENC     Z29, Z1, Z1
+	VAESENC     Z29, Z2, Z2
+	VAESENC     Z29, Z3, Z3
+	VAESENC     Z29, Z4, Z4
+	VAESENCLAST Z30, Z1, Z1
+	VAESENCLAST Z30, Z2, Z2
+	VAESENCLAST Z30, Z3, Z3
+	VAESENCLAST Z30, Z4, Z4
+
+encrypted:
 	// output, and what is hashed; the round keys are not needed any more
 	VPXORQ   Z8, Z4, Z4
 	VPSHUFB  byteOrder<>+0(SB), Z8, Z8
@@ -5929,141 +5778,32 @@ tag:
 
 long:
 	// additional data ends, and data begins, with a vector
-	MOVQ            R11, R13
-	NEGQ            R13
-	ANDQ            $0x3f, R13
-	ADDQ            R13, R10
-	ADDQ            R13, R14
-	ADDQ            R13, R11
-	ADDQ            R11, R12
-	SUBQ            R13, R8
-	SUBQ            R11, SI
-	SUBQ            R11, DI
-	LEAQ            63(SP), R9
-	ANDQ            $-64, R9
-	MOVQ            R11, BX
-	SHRQ            $0x04, BX
-	MOVQ            ctr+56(FP), DX
-	SUBQ            BX, DX
-	VPBROADCASTD.Z  DX, K7, Z14
-	VPADDD          Z14, Z15, Z15
-	VPADDD          lanes<>+0(SB), Z15, Z15
-	MOVQ            key+40(FP), AX
-	VBROADCASTI32X4 (AX), Z16
-	VBROADCASTI32X4 16(AX), Z17
-	VPXORQ          Z16, Z0, Z0
-	VAESENC         Z17, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z17, Z12
-	VPBROADCASTD    rcon<>+0(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z16, Z13
-	VPXORQ          Z16, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z18
-	VPTERNLOGQ      $0x96, Z12, Z13, Z18
-	VAESENC         Z18, Z0, Z0
-	VPSHUFD         $0xff, Z18, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z17, Z13
-	VPXORQ          Z17, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z19
-	VPTERNLOGQ      $0x96, Z12, Z13, Z19
-	VAESENC         Z19, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z19, Z12
-	VPBROADCASTD    rcon<>+4(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z18, Z13
-	VPXORQ          Z18, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z20
-	VPTERNLOGQ      $0x96, Z12, Z13, Z20
-	VAESENC         Z20, Z0, Z0
-	VPSHUFD         $0xff, Z20, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z19, Z13
-	VPXORQ          Z19, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z21
-	VPTERNLOGQ      $0x96, Z12, Z13, Z21
-	VAESENC         Z21, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z21, Z12
-	VPBROADCASTD    rcon<>+8(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z20, Z13
-	VPXORQ          Z20, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z22
-	VPTERNLOGQ      $0x96, Z12, Z13, Z22
-	VAESENC         Z22, Z0, Z0
-	VPSHUFD         $0xff, Z22, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z21, Z13
-	VPXORQ          Z21, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z23
-	VPTERNLOGQ      $0x96, Z12, Z13, Z23
-	VAESENC         Z23, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z23, Z12
-	VPBROADCASTD    rcon<>+12(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z22, Z13
-	VPXORQ          Z22, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z24
-	VPTERNLOGQ      $0x96, Z12, Z13, Z24
-	VAESENC         Z24, Z0, Z0
-	VPSHUFD         $0xff, Z24, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z23, Z13
-	VPXORQ          Z23, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z25
-	VPTERNLOGQ      $0x96, Z12, Z13, Z25
-	VAESENC         Z25, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z25, Z12
-	VPBROADCASTD    rcon<>+16(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z24, Z13
-	VPXORQ          Z24, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z26
-	VPTERNLOGQ      $0x96, Z12, Z13, Z26
-	VAESENC         Z26, Z0, Z0
-	VPSHUFD         $0xff, Z26, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z25, Z13
-	VPXORQ          Z25, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z27
-	VPTERNLOGQ      $0x96, Z12, Z13, Z27
-	VAESENC         Z27, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z27, Z12
-	VPBROADCASTD    rcon<>+20(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z26, Z13
-	VPXORQ          Z26, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z28
-	VPTERNLOGQ      $0x96, Z12, Z13, Z28
-	VAESENC         Z28, Z0, Z0
-	VPSHUFD         $0xff, Z28, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z27, Z13
-	VPXORQ          Z27, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z29
-	VPTERNLOGQ      $0x96, Z12, Z13, Z29
-	VAESENC         Z29, Z0, Z0
-	VPSHUFB         lastWord<>+0(SB), Z29, Z12
-	VPBROADCASTD    rcon<>+24(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z28, Z13
-	VPXORQ          Z28, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z30
-	VPTERNLOGQ      $0x96, Z12, Z13, Z30
-	VAESENCLAST     Z30, Z0, Z0
-	VMOVDQU64       Z27, 384(R9)
-	VMOVDQU64       Z28, 448(R9)
-	VMOVDQU64       Z29, 512(R9)
-	VMOVDQU64       Z30, 576(R9)
-	VPSHUFB         byteOrder<>+0(SB), Z0, Z0
-	VEXTRACTI64X2   $0x01, Y0, X1
-	VMOVDQU         X1, 640(R9)
+	MOVQ           R11, R13
+	NEGQ           R13
+	ANDQ           $0x3f, R13
+	ADDQ           R13, R10
+	ADDQ           R13, R14
+	ADDQ           R13, R11
+	ADDQ           R11, R12
+	SUBQ           R13, R8
+	SUBQ           R11, SI
+	SUBQ           R11, DI
+	LEAQ           63(SP), R9
+	ANDQ           $-64, R9
+	MOVQ           R11, BX
+	SHRQ           $0x04, BX
+	MOVQ           ctr+56(FP), DX
+	SUBQ           BX, DX
+	VPBROADCASTD.Z DX, K7, Z14
+	VPADDD         Z14, Z15, Z15
+	VPADDD         lanes<>+0(SB), Z15, Z15
+	VMOVDQU64      Z27, 384(R9)
+	VMOVDQU64      Z28, 448(R9)
+	VMOVDQU64      Z29, 512(R9)
+	VMOVDQU64      Z30, 576(R9)
+	VPSHUFB        byteOrder<>+0(SB), Z0, Z0
+	VEXTRACTI64X2  $0x01, Y0, X1
+	VMOVDQU        X1, 640(R9)
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
 	VSHUFI64X2 $0x00, Z0, Z0, Z0

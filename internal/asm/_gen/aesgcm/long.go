@@ -34,7 +34,6 @@ func (w *wide) long() {
 	LEAQ(Mem{Base: SP, Disp: 63}, table)
 	ANDQ(I8(-64), table)
 	w.counter()
-	w.expand(Z12, Z13, Z14, Z0)
 	for i := inRegisters; i <= w.rounds; i++ {
 		VMOVDQU64(w.key[i], w.round(i))
 	}

@@ -62,7 +62,27 @@ func (w *wide) short() {
 			VPADDD(fours, Z15, Z15)
 		}
 	}
-	w.expand(Z13, Z14, Z15, append([]VecPhysical{Z0}, stream...)...)
+	encrypt := func(streams []VecPhysical) {
+		for i, key := range w.key {
+			for _, s := range streams {
+				switch i {
+				case 0:
+					VPXORQ(key, s, s)
+				case w.rounds:
+					VAESENCLAST(key, s, s)
+				default:
+					VAESENC(key, s, s)
+				}
+			}
+		}
+	}
+	CMPQ(end, U32(128))
+	JA(to("four"))
+	encrypt(stream[2:])
+	JMP(to("encrypted"))
+	Label("four")
+	encrypt(stream)
+	Label("encrypted")
 
 	Comment("output, and what is hashed; the round keys are not needed any more")
 	for j := 3; j >= 0; j-- {

@@ -84,6 +84,18 @@ func (w *wide) generate() {
 	TEXT(name, NOSPLIT, "func(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)")
 	AllocLocal(frame + 64)
 
+	Comment("lane 0: the block of zeros, whose encryption is H; lane 1: J₀")
+	Load(Param("key"), tmp0)
+	Load(Param("nonce"), tmp1)
+	VMOVQ(Mem{Base: tmp1}, X15)
+	VPINSRD(U8(2), Mem{Base: tmp1, Disp: 8}, X15, X15)
+	MOVL(U32(0x01000000), tmp2.As32())
+	VPINSRD(U8(3), tmp2.As32(), X15, X1)
+	VPXOR(X0, X0, X0)
+	VINSERTI128(U8(1), X1, Y0, Y0)
+	VSHUFI64X2(U8(0), Z15, Z15, Z15)
+	w.expand(Z12, Z13, Z14, Y0)
+
 	Load(Param("dst"), dst)
 	Load(Param("src"), src)
 	Load(Param("n"), dataEnd)
@@ -108,16 +120,6 @@ func (w *wide) generate() {
 	MOVL(U32(0xf0), tmp1.As32())
 	KMOVW(tmp1.As32(), highLanes)
 
-	Comment("lane 0: the block of zeros, whose encryption is H; lane 1: J₀")
-	Load(Param("nonce"), tmp1)
-	VMOVQ(Mem{Base: tmp1}, X15)
-	VPINSRD(U8(2), Mem{Base: tmp1, Disp: 8}, X15, X15)
-	MOVL(U32(0x01000000), tmp2.As32())
-	VPINSRD(U8(3), tmp2.As32(), X15, X1)
-	VPXOR(X0, X0, X0)
-	VINSERTI128(U8(1), X1, Y0, Y0)
-	VSHUFI64X2(U8(0), Z15, Z15, Z15)
-
 	TESTQ(tmp0, tmp0)
 	JE(to("long"))
 	CMPQ(end, U32(256))
@@ -139,17 +141,15 @@ func (w *wide) counter() {
 	VPADDD(lanes, Z15, Z15)
 }
 
-// expand makes the round keys and encrypts the streams with each as it comes. It
-// takes three registers.
-func (w *wide) expand(t, u, c VecPhysical, streams ...VecPhysical) {
-	Load(Param("key"), tmp0)
+// expand makes the round keys of the key at tmp0 and encrypts s with each as it comes.
+// It stands first, for the message can be looked at while the rounds of the schedule
+// wait for each other. It takes three registers.
+func (w *wide) expand(t, u, c, s VecPhysical) {
 	VBROADCASTI32X4(Mem{Base: tmp0}, w.key[0])
 	if w.bits == 256 {
 		VBROADCASTI32X4(Mem{Base: tmp0, Disp: 16}, w.key[1])
 	}
-	for _, s := range streams {
-		VPXORQ(w.key[0], s, s)
-	}
+	VPXORQ(w.key[0].AsY(), s, s)
 	for i := 1; i <= w.rounds; i++ {
 		if w.bits == 128 {
 			VPSHUFB(lastWord, w.key[i-1], t)
@@ -164,12 +164,10 @@ func (w *wide) expand(t, u, c VecPhysical, streams ...VecPhysical) {
 			VPXORQ(c, c, c)
 			w.nextKey(i, i-2, t, u, c)
 		}
-		for _, s := range streams {
-			if i < w.rounds {
-				VAESENC(w.key[i], s, s)
-			} else {
-				VAESENCLAST(w.key[i], s, s)
-			}
+		if i < w.rounds {
+			VAESENC(w.key[i].AsY(), s, s)
+		} else {
+			VAESENCLAST(w.key[i].AsY(), s, s)
 		}
 	}
 }
