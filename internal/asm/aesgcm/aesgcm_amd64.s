@@ -139,6 +139,46 @@ DATA thirtyTwos<>+48(SB)/8, $0x0000000000000000
 DATA thirtyTwos<>+56(SB)/8, $0x0000002000000000
 GLOBL thirtyTwos<>(SB), RODATA|NOPTR, $64
 
+DATA counts<>+0(SB)/8, $0x0000000000000000
+DATA counts<>+8(SB)/8, $0x0000000000000000
+DATA counts<>+16(SB)/8, $0x0000000000000000
+DATA counts<>+24(SB)/8, $0x0000000100000000
+DATA counts<>+32(SB)/8, $0x0000000000000000
+DATA counts<>+40(SB)/8, $0x0000000200000000
+DATA counts<>+48(SB)/8, $0x0000000000000000
+DATA counts<>+56(SB)/8, $0x0000000300000000
+DATA counts<>+64(SB)/8, $0x0000000000000000
+DATA counts<>+72(SB)/8, $0x0000000400000000
+DATA counts<>+80(SB)/8, $0x0000000000000000
+DATA counts<>+88(SB)/8, $0x0000000500000000
+DATA counts<>+96(SB)/8, $0x0000000000000000
+DATA counts<>+104(SB)/8, $0x0000000600000000
+DATA counts<>+112(SB)/8, $0x0000000000000000
+DATA counts<>+120(SB)/8, $0x0000000700000000
+DATA counts<>+128(SB)/8, $0x0000000000000000
+DATA counts<>+136(SB)/8, $0x0000000800000000
+DATA counts<>+144(SB)/8, $0x0000000000000000
+DATA counts<>+152(SB)/8, $0x0000000900000000
+DATA counts<>+160(SB)/8, $0x0000000000000000
+DATA counts<>+168(SB)/8, $0x0000000a00000000
+DATA counts<>+176(SB)/8, $0x0000000000000000
+DATA counts<>+184(SB)/8, $0x0000000b00000000
+DATA counts<>+192(SB)/8, $0x0000000000000000
+DATA counts<>+200(SB)/8, $0x0000000c00000000
+DATA counts<>+208(SB)/8, $0x0000000000000000
+DATA counts<>+216(SB)/8, $0x0000000d00000000
+DATA counts<>+224(SB)/8, $0x0000000000000000
+DATA counts<>+232(SB)/8, $0x0000000e00000000
+DATA counts<>+240(SB)/8, $0x0000000000000000
+DATA counts<>+248(SB)/8, $0x0000000f00000000
+DATA counts<>+256(SB)/8, $0x0000000000000000
+DATA counts<>+264(SB)/8, $0x0000000800000000
+DATA counts<>+272(SB)/8, $0x0000000000000000
+DATA counts<>+280(SB)/8, $0x0000001000000000
+DATA counts<>+288(SB)/8, $0x0000000000000000
+DATA counts<>+296(SB)/8, $0x0000001000000000
+GLOBL counts<>(SB), RODATA|NOPTR, $304
+
 DATA fours<>+0(SB)/8, $0x0000000000000000
 DATA fours<>+8(SB)/8, $0x0000000400000000
 DATA fours<>+16(SB)/8, $0x0000000000000000
@@ -6735,4 +6775,8874 @@ unmasked:
 	VPXORQ    Z29, Z29, Z29
 	VPXORQ    Z30, Z30, Z30
 	VPXORQ    Z31, Z31, Z31
+	RET
+
+// func seal128VAES256(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
+// Requires: AES, AVX, AVX2, CMOV, PCLMULQDQ, VAES, VPCLMULQDQ
+TEXT ·seal128VAES256(SB), $1120-104
+	LEAQ         31(SP), R10
+	ANDQ         $-32, R10
+	MOVQ         key+40(FP), AX
+	MOVQ         nonce+48(FP), BX
+	VMOVQ        (BX), X1
+	VPINSRD      $0x02, 8(BX), X1, X1
+	MOVQ         ctr+56(FP), BX
+	VPINSRD      $0x03, BX, X1, X2
+	VMOVDQU      X2, 1024(R10)
+	VMOVDQU      X2, 1040(R10)
+	MOVL         $0x01000000, BX
+	VPINSRD      $0x03, BX, X1, X1
+	VMOVDQU      (AX), X2
+	VMOVDQU      X2, (R10)
+	VMOVDQA      X2, X0
+	VPXOR        X2, X1, X1
+	VMOVDQA      X2, X3
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+0(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 16(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+4(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 32(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+8(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 48(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+12(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 64(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+16(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 80(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+20(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 96(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+24(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 112(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+28(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 128(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+32(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 144(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+36(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 160(R10)
+	VAESENCLAST  X3, X0, X0
+	VAESENCLAST  X3, X1, X1
+	VMOVDQU      X1, 1056(R10)
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	MOVQ         aad+24(FP), R8
+	MOVQ         na+32(FP), R9
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VPSHUFB        byteOrder<>+0(SB), X0, X0
+	VPSHUFD        $0xff, X0, X4
+	VPSRAD         $0x1f, X4, X4
+	VPAND          polynomial<>+0(SB), X4, X4
+	VPSRLQ         $0x3f, X0, X5
+	VPSLLDQ        $0x08, X5, X5
+	VPADDQ         X0, X0, X0
+	VPXOR          X4, X0, X0
+	VPXOR          X5, X0, X0
+	VMOVDQU        X0, 496(R10)
+	VPSHUFD        $0x4e, X0, X7
+	VPXOR          X0, X7, X7
+	VMOVDQU        X7, 752(R10)
+	VPCLMULQDQ     $0x00, X0, X0, X4
+	VPCLMULQDQ     $0x01, X0, X0, X5
+	VPCLMULQDQ     $0x10, X0, X0, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X0, X0, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQA        X6, X1
+	VMOVDQU        X1, 480(R10)
+	VPSHUFD        $0x4e, X1, X7
+	VPXOR          X1, X7, X7
+	VMOVDQU        X7, 736(R10)
+	VPCLMULQDQ     $0x00, X1, X0, X4
+	VPCLMULQDQ     $0x01, X1, X0, X5
+	VPCLMULQDQ     $0x10, X1, X0, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X1, X0, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQU        X6, 464(R10)
+	VPSHUFD        $0x4e, X6, X7
+	VPXOR          X6, X7, X7
+	VMOVDQU        X7, 720(R10)
+	VPCLMULQDQ     $0x00, X1, X1, X4
+	VPCLMULQDQ     $0x01, X1, X1, X5
+	VPCLMULQDQ     $0x10, X1, X1, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X1, X1, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQA        X6, X2
+	VMOVDQU        X2, 448(R10)
+	VPSHUFD        $0x4e, X2, X7
+	VPXOR          X2, X7, X7
+	VMOVDQU        X7, 704(R10)
+	LEAQ           (DX)(R9*1), AX
+	CMPQ           AX, $0x00000040
+	JBE            enough
+	VBROADCASTI128 448(R10), Y2
+	VMOVDQU        480(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 416(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 672(R10)
+	VMOVDQU        448(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 384(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 640(R10)
+	CMPQ           AX, $0x00000080
+	JBE            enough
+	VBROADCASTI128 384(R10), Y2
+	VMOVDQU        480(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 352(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 608(R10)
+	VMOVDQU        448(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 320(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 576(R10)
+	VMOVDQU        416(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 288(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 544(R10)
+	VMOVDQU        384(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 256(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 512(R10)
+
+enough:
+	VPXOR   X8, X8, X8
+	MOVQ    acc+88(FP), AX
+	TESTQ   AX, AX
+	JE      fresh
+	VMOVDQU (AX), X8
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+fresh:
+	MOVQ R8, R12
+	MOVQ R9, R13
+
+chunk1:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial3
+	MOVL    $0x00000100, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    512(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block2:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 256(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block2
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk1
+
+partial3:
+	TESTQ   R13, R13
+	JE      hashed5
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 1072(R10)
+	XORL    AX, AX
+
+copied4:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 1072(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied4
+	VMOVDQU    1072(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed5:
+	CMPQ           DX, $0x00000100
+	JB             tail
+	VMOVDQU        1024(R10), Y15
+	VPADDD         counts<>+0(SB), Y15, Y0
+	VPSHUFB        ctrOrder<>+0(SB), Y0, Y0
+	VPADDD         counts<>+32(SB), Y15, Y1
+	VPSHUFB        ctrOrder<>+0(SB), Y1, Y1
+	VPADDD         counts<>+64(SB), Y15, Y2
+	VPSHUFB        ctrOrder<>+0(SB), Y2, Y2
+	VPADDD         counts<>+96(SB), Y15, Y3
+	VPSHUFB        ctrOrder<>+0(SB), Y3, Y3
+	VPADDD         counts<>+128(SB), Y15, Y4
+	VPSHUFB        ctrOrder<>+0(SB), Y4, Y4
+	VPADDD         counts<>+160(SB), Y15, Y5
+	VPSHUFB        ctrOrder<>+0(SB), Y5, Y5
+	VPADDD         counts<>+192(SB), Y15, Y6
+	VPSHUFB        ctrOrder<>+0(SB), Y6, Y6
+	VPADDD         counts<>+224(SB), Y15, Y7
+	VPSHUFB        ctrOrder<>+0(SB), Y7, Y7
+	VPADDD         counts<>+272(SB), Y15, Y15
+	VMOVDQU        Y15, 1024(R10)
+	VBROADCASTI128 (R10), Y15
+	VPXOR          Y15, Y0, Y0
+	VPXOR          Y15, Y1, Y1
+	VPXOR          Y15, Y2, Y2
+	VPXOR          Y15, Y3, Y3
+	VPXOR          Y15, Y4, Y4
+	VPXOR          Y15, Y5, Y5
+	VPXOR          Y15, Y6, Y6
+	VPXOR          Y15, Y7, Y7
+	VBROADCASTI128 16(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 32(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 48(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 64(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 80(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 96(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 112(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 128(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 144(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 160(R10), Y15
+	VAESENCLAST    Y15, Y0, Y0
+	VAESENCLAST    Y15, Y1, Y1
+	VAESENCLAST    Y15, Y2, Y2
+	VAESENCLAST    Y15, Y3, Y3
+	VAESENCLAST    Y15, Y4, Y4
+	VAESENCLAST    Y15, Y5, Y5
+	VAESENCLAST    Y15, Y6, Y6
+	VAESENCLAST    Y15, Y7, Y7
+	VPXOR          (SI), Y0, Y0
+	VPXOR          32(SI), Y1, Y1
+	VPXOR          64(SI), Y2, Y2
+	VPXOR          96(SI), Y3, Y3
+	VPXOR          128(SI), Y4, Y4
+	VPXOR          160(SI), Y5, Y5
+	VPXOR          192(SI), Y6, Y6
+	VPXOR          224(SI), Y7, Y7
+	VMOVDQU        Y0, (DI)
+	VMOVDQU        Y1, 32(DI)
+	VMOVDQU        Y2, 64(DI)
+	VMOVDQU        Y3, 96(DI)
+	VMOVDQU        Y4, 128(DI)
+	VMOVDQU        Y5, 160(DI)
+	VMOVDQU        Y6, 192(DI)
+	VMOVDQU        Y7, 224(DI)
+	ADDQ           $0x00000100, SI
+	ADDQ           $0x00000100, DI
+	SUBQ           $0x00000100, DX
+	CMPQ           DX, $0x00000100
+	JB             grouped
+
+groups:
+	VMOVDQU        1024(R10), Y15
+	VPADDD         counts<>+0(SB), Y15, Y0
+	VPSHUFB        ctrOrder<>+0(SB), Y0, Y0
+	VPADDD         counts<>+32(SB), Y15, Y1
+	VPSHUFB        ctrOrder<>+0(SB), Y1, Y1
+	VPADDD         counts<>+64(SB), Y15, Y2
+	VPSHUFB        ctrOrder<>+0(SB), Y2, Y2
+	VPADDD         counts<>+96(SB), Y15, Y3
+	VPSHUFB        ctrOrder<>+0(SB), Y3, Y3
+	VPADDD         counts<>+128(SB), Y15, Y4
+	VPSHUFB        ctrOrder<>+0(SB), Y4, Y4
+	VPADDD         counts<>+160(SB), Y15, Y5
+	VPSHUFB        ctrOrder<>+0(SB), Y5, Y5
+	VPADDD         counts<>+192(SB), Y15, Y6
+	VPSHUFB        ctrOrder<>+0(SB), Y6, Y6
+	VPADDD         counts<>+224(SB), Y15, Y7
+	VPSHUFB        ctrOrder<>+0(SB), Y7, Y7
+	VPADDD         counts<>+272(SB), Y15, Y15
+	VMOVDQU        Y15, 1024(R10)
+	VBROADCASTI128 (R10), Y15
+	VPXOR          Y15, Y0, Y0
+	VPXOR          Y15, Y1, Y1
+	VPXOR          Y15, Y2, Y2
+	VPXOR          Y15, Y3, Y3
+	VPXOR          Y15, Y4, Y4
+	VPXOR          Y15, Y5, Y5
+	VPXOR          Y15, Y6, Y6
+	VPXOR          Y15, Y7, Y7
+	VBROADCASTI128 16(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VMOVDQU        -256(DI), Y12
+	VAESENC        Y15, Y1, Y1
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y8, Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y5, Y5
+	VPCLMULQDQ     $0x00, 512(R10), Y13, Y10
+	VAESENC        Y15, Y6, Y6
+	VPCLMULQDQ     $0x00, 256(R10), Y12, Y9
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x11, 256(R10), Y12, Y11
+	VBROADCASTI128 32(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VMOVDQU        -224(DI), Y12
+	VAESENC        Y15, Y1, Y1
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y2, Y2
+	VPSHUFD        $0x4e, Y12, Y13
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x00, 544(R10), Y13, Y13
+	VAESENC        Y15, Y4, Y4
+	VPCLMULQDQ     $0x00, 288(R10), Y12, Y14
+	VAESENC        Y15, Y5, Y5
+	VPCLMULQDQ     $0x11, 288(R10), Y12, Y12
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y14, Y9, Y9
+	VBROADCASTI128 48(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y1, Y1
+	VMOVDQU        -192(DI), Y12
+	VAESENC        Y15, Y2, Y2
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y13, Y13
+	VPCLMULQDQ     $0x00, 576(R10), Y13, Y13
+	VAESENC        Y15, Y5, Y5
+	VPCLMULQDQ     $0x00, 320(R10), Y12, Y14
+	VAESENC        Y15, Y6, Y6
+	VPCLMULQDQ     $0x11, 320(R10), Y12, Y12
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y13, Y10, Y10
+	VBROADCASTI128 64(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y2, Y2
+	VMOVDQU        -160(DI), Y12
+	VAESENC        Y15, Y3, Y3
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y4, Y4
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y6, Y6
+	VPCLMULQDQ     $0x00, 608(R10), Y13, Y13
+	VPCLMULQDQ     $0x00, 352(R10), Y12, Y14
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x11, 352(R10), Y12, Y12
+	VBROADCASTI128 80(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y3, Y3
+	VMOVDQU        -128(DI), Y12
+	VAESENC        Y15, Y4, Y4
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y5, Y5
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x00, 640(R10), Y13, Y13
+	VBROADCASTI128 96(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x00, 384(R10), Y12, Y14
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x11, 384(R10), Y12, Y12
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y3, Y3
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y4, Y4
+	VMOVDQU        -96(DI), Y12
+	VAESENC        Y15, Y5, Y5
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y6, Y6
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y13, Y13
+	VBROADCASTI128 112(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x00, 672(R10), Y13, Y13
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 416(R10), Y12, Y14
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x11, 416(R10), Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VPXOR          Y13, Y10, Y10
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y5, Y5
+	VMOVDQU        -64(DI), Y12
+	VAESENC        Y15, Y6, Y6
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y7, Y7
+	VPSHUFD        $0x4e, Y12, Y13
+	VBROADCASTI128 128(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 704(R10), Y13, Y13
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x00, 448(R10), Y12, Y14
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x11, 448(R10), Y12, Y12
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y14, Y9, Y9
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y6, Y6
+	VMOVDQU        -32(DI), Y12
+	VAESENC        Y15, Y7, Y7
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VBROADCASTI128 144(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x00, 736(R10), Y13, Y13
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x00, 480(R10), Y12, Y14
+	VAESENC        Y15, Y4, Y4
+	VPCLMULQDQ     $0x11, 480(R10), Y12, Y12
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y11, Y11
+	VPXOR          Y9, Y10, Y10
+	VPXOR          Y11, Y10, Y10
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y9, Y13
+	VPSHUFD        $0x4e, Y9, Y9
+	VPXOR          Y9, Y10, Y10
+	VPXOR          Y13, Y10, Y10
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y10, Y13
+	VPSHUFD        $0x4e, Y10, Y10
+	VPXOR          Y10, Y11, Y11
+	VPXOR          Y13, Y11, Y11
+	VEXTRACTI128   $0x01, Y11, X8
+	VPXOR          X11, X8, X8
+	VBROADCASTI128 160(R10), Y15
+	VAESENCLAST    Y15, Y0, Y0
+	VAESENCLAST    Y15, Y1, Y1
+	VAESENCLAST    Y15, Y2, Y2
+	VAESENCLAST    Y15, Y3, Y3
+	VAESENCLAST    Y15, Y4, Y4
+	VAESENCLAST    Y15, Y5, Y5
+	VAESENCLAST    Y15, Y6, Y6
+	VAESENCLAST    Y15, Y7, Y7
+	VPXOR          (SI), Y0, Y0
+	VPXOR          32(SI), Y1, Y1
+	VPXOR          64(SI), Y2, Y2
+	VPXOR          96(SI), Y3, Y3
+	VPXOR          128(SI), Y4, Y4
+	VPXOR          160(SI), Y5, Y5
+	VPXOR          192(SI), Y6, Y6
+	VPXOR          224(SI), Y7, Y7
+	VMOVDQU        Y0, (DI)
+	VMOVDQU        Y1, 32(DI)
+	VMOVDQU        Y2, 64(DI)
+	VMOVDQU        Y3, 96(DI)
+	VMOVDQU        Y4, 128(DI)
+	VMOVDQU        Y5, 160(DI)
+	VMOVDQU        Y6, 192(DI)
+	VMOVDQU        Y7, 224(DI)
+	ADDQ           $0x00000100, SI
+	ADDQ           $0x00000100, DI
+	SUBQ           $0x00000100, DX
+	CMPQ           DX, $0x00000100
+	JAE            groups
+
+grouped:
+	VMOVDQU      -256(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPXOR        Y8, Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 512(R10), Y13, Y10
+	VPCLMULQDQ   $0x00, 256(R10), Y12, Y9
+	VPCLMULQDQ   $0x11, 256(R10), Y12, Y11
+	VMOVDQU      -224(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 544(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 288(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 288(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -192(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 576(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 320(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 320(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -160(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 608(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 352(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 352(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -128(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 640(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 384(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 384(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -96(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 672(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 416(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 416(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -64(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 704(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 448(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 448(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -32(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 736(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 480(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 480(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VPXOR        Y9, Y10, Y10
+	VPXOR        Y11, Y10, Y10
+	VPCLMULQDQ   $0x10, polynomial<>+0(SB), Y9, Y13
+	VPSHUFD      $0x4e, Y9, Y9
+	VPXOR        Y9, Y10, Y10
+	VPXOR        Y13, Y10, Y10
+	VPCLMULQDQ   $0x10, polynomial<>+0(SB), Y10, Y13
+	VPSHUFD      $0x4e, Y10, Y10
+	VPXOR        Y10, Y11, Y11
+	VPXOR        Y13, Y11, Y11
+	VEXTRACTI128 $0x01, Y11, X8
+	VPXOR        X11, X8, X8
+
+tail:
+	TESTQ          DX, DX
+	JE             end
+	VMOVDQU        1024(R10), Y15
+	VPADDD         counts<>+0(SB), Y15, Y0
+	VPSHUFB        ctrOrder<>+0(SB), Y0, Y0
+	VPADDD         counts<>+32(SB), Y15, Y1
+	VPSHUFB        ctrOrder<>+0(SB), Y1, Y1
+	VPADDD         counts<>+64(SB), Y15, Y2
+	VPSHUFB        ctrOrder<>+0(SB), Y2, Y2
+	VPADDD         counts<>+96(SB), Y15, Y3
+	VPSHUFB        ctrOrder<>+0(SB), Y3, Y3
+	VPADDD         counts<>+128(SB), Y15, Y4
+	VPSHUFB        ctrOrder<>+0(SB), Y4, Y4
+	VPADDD         counts<>+160(SB), Y15, Y5
+	VPSHUFB        ctrOrder<>+0(SB), Y5, Y5
+	VPADDD         counts<>+192(SB), Y15, Y6
+	VPSHUFB        ctrOrder<>+0(SB), Y6, Y6
+	VPADDD         counts<>+224(SB), Y15, Y7
+	VPSHUFB        ctrOrder<>+0(SB), Y7, Y7
+	VPADDD         counts<>+272(SB), Y15, Y15
+	VMOVDQU        Y15, 1024(R10)
+	VBROADCASTI128 (R10), Y15
+	VPXOR          Y15, Y0, Y0
+	VPXOR          Y15, Y1, Y1
+	VPXOR          Y15, Y2, Y2
+	VPXOR          Y15, Y3, Y3
+	VPXOR          Y15, Y4, Y4
+	VPXOR          Y15, Y5, Y5
+	VPXOR          Y15, Y6, Y6
+	VPXOR          Y15, Y7, Y7
+	VBROADCASTI128 16(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 32(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 48(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 64(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 80(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 96(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 112(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 128(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 144(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 160(R10), Y15
+	VAESENCLAST    Y15, Y0, Y0
+	VAESENCLAST    Y15, Y1, Y1
+	VAESENCLAST    Y15, Y2, Y2
+	VAESENCLAST    Y15, Y3, Y3
+	VAESENCLAST    Y15, Y4, Y4
+	VAESENCLAST    Y15, Y5, Y5
+	VAESENCLAST    Y15, Y6, Y6
+	VAESENCLAST    Y15, Y7, Y7
+	VMOVDQU        Y0, 768(R10)
+	VMOVDQU        Y1, 800(R10)
+	VMOVDQU        Y2, 832(R10)
+	VMOVDQU        Y3, 864(R10)
+	VMOVDQU        Y4, 896(R10)
+	VMOVDQU        Y5, 928(R10)
+	VMOVDQU        Y6, 960(R10)
+	VMOVDQU        Y7, 992(R10)
+	MOVQ           DI, R12
+	MOVQ           DX, R13
+	LEAQ           768(R10), R11
+
+blocks:
+	CMPQ    DX, $0x10
+	JB      rest
+	VMOVDQU (SI), X12
+	VPXOR   (R11), X12, X12
+	VMOVDQU X12, (DI)
+	ADDQ    $0x10, SI
+	ADDQ    $0x10, DI
+	ADDQ    $0x10, R11
+	SUBQ    $0x10, DX
+	JMP     blocks
+
+rest:
+	TESTQ DX, DX
+	JE    crypted
+	XORL  AX, AX
+
+byte:
+	MOVB (SI)(AX*1), BL
+	XORB (R11)(AX*1), BL
+	MOVB BL, (DI)(AX*1)
+	INCQ AX
+	CMPQ AX, DX
+	JNE  byte
+
+crypted:
+chunk6:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial8
+	MOVL    $0x00000100, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    512(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block7:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 256(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block7
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk6
+
+partial8:
+	TESTQ   R13, R13
+	JE      hashed10
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 1072(R10)
+	XORL    AX, AX
+
+copied9:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 1072(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied9
+	VMOVDQU    1072(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed10:
+end:
+	MOVQ       last+64(FP), AX
+	TESTQ      AX, AX
+	JE         unmasked
+	MOVQ       aadTotal+72(FP), AX
+	MOVQ       total+80(FP), BX
+	SHLQ       $0x03, AX
+	SHLQ       $0x03, BX
+	VMOVQ      BX, X12
+	VPINSRQ    $0x01, AX, X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+	VPSHUFB    byteOrder<>+0(SB), X8, X8
+	VPXOR      1056(R10), X8, X8
+	JMP        out
+
+unmasked:
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+out:
+	MOVQ    out+96(FP), AX
+	VMOVDQU X8, (AX)
+	VZEROALL
+	VMOVDQU Y0, (R10)
+	VMOVDQU Y0, 32(R10)
+	VMOVDQU Y0, 64(R10)
+	VMOVDQU Y0, 96(R10)
+	VMOVDQU Y0, 128(R10)
+	VMOVDQU Y0, 160(R10)
+	VMOVDQU Y0, 192(R10)
+	VMOVDQU Y0, 224(R10)
+	VMOVDQU Y0, 256(R10)
+	VMOVDQU Y0, 288(R10)
+	VMOVDQU Y0, 320(R10)
+	VMOVDQU Y0, 352(R10)
+	VMOVDQU Y0, 384(R10)
+	VMOVDQU Y0, 416(R10)
+	VMOVDQU Y0, 448(R10)
+	VMOVDQU Y0, 480(R10)
+	VMOVDQU Y0, 512(R10)
+	VMOVDQU Y0, 544(R10)
+	VMOVDQU Y0, 576(R10)
+	VMOVDQU Y0, 608(R10)
+	VMOVDQU Y0, 640(R10)
+	VMOVDQU Y0, 672(R10)
+	VMOVDQU Y0, 704(R10)
+	VMOVDQU Y0, 736(R10)
+	VMOVDQU Y0, 768(R10)
+	VMOVDQU Y0, 800(R10)
+	VMOVDQU Y0, 832(R10)
+	VMOVDQU Y0, 864(R10)
+	VMOVDQU Y0, 896(R10)
+	VMOVDQU Y0, 928(R10)
+	VMOVDQU Y0, 960(R10)
+	VMOVDQU Y0, 992(R10)
+	VMOVDQU Y0, 1024(R10)
+	VMOVDQU Y0, 1056(R10)
+	XORL    BX, BX
+	VZEROUPPER
+	RET
+
+// func open128VAES256(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
+// Requires: AES, AVX, AVX2, CMOV, PCLMULQDQ, VAES, VPCLMULQDQ
+TEXT ·open128VAES256(SB), $1120-104
+	LEAQ         31(SP), R10
+	ANDQ         $-32, R10
+	MOVQ         key+40(FP), AX
+	MOVQ         nonce+48(FP), BX
+	VMOVQ        (BX), X1
+	VPINSRD      $0x02, 8(BX), X1, X1
+	MOVQ         ctr+56(FP), BX
+	VPINSRD      $0x03, BX, X1, X2
+	VMOVDQU      X2, 1024(R10)
+	VMOVDQU      X2, 1040(R10)
+	MOVL         $0x01000000, BX
+	VPINSRD      $0x03, BX, X1, X1
+	VMOVDQU      (AX), X2
+	VMOVDQU      X2, (R10)
+	VMOVDQA      X2, X0
+	VPXOR        X2, X1, X1
+	VMOVDQA      X2, X3
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+0(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 16(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+4(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 32(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+8(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 48(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+12(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 64(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+16(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 80(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+20(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 96(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+24(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 112(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+28(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 128(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+32(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 144(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+36(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 160(R10)
+	VAESENCLAST  X3, X0, X0
+	VAESENCLAST  X3, X1, X1
+	VMOVDQU      X1, 1056(R10)
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	MOVQ         aad+24(FP), R8
+	MOVQ         na+32(FP), R9
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VPSHUFB        byteOrder<>+0(SB), X0, X0
+	VPSHUFD        $0xff, X0, X4
+	VPSRAD         $0x1f, X4, X4
+	VPAND          polynomial<>+0(SB), X4, X4
+	VPSRLQ         $0x3f, X0, X5
+	VPSLLDQ        $0x08, X5, X5
+	VPADDQ         X0, X0, X0
+	VPXOR          X4, X0, X0
+	VPXOR          X5, X0, X0
+	VMOVDQU        X0, 496(R10)
+	VPSHUFD        $0x4e, X0, X7
+	VPXOR          X0, X7, X7
+	VMOVDQU        X7, 752(R10)
+	VPCLMULQDQ     $0x00, X0, X0, X4
+	VPCLMULQDQ     $0x01, X0, X0, X5
+	VPCLMULQDQ     $0x10, X0, X0, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X0, X0, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQA        X6, X1
+	VMOVDQU        X1, 480(R10)
+	VPSHUFD        $0x4e, X1, X7
+	VPXOR          X1, X7, X7
+	VMOVDQU        X7, 736(R10)
+	VPCLMULQDQ     $0x00, X1, X0, X4
+	VPCLMULQDQ     $0x01, X1, X0, X5
+	VPCLMULQDQ     $0x10, X1, X0, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X1, X0, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQU        X6, 464(R10)
+	VPSHUFD        $0x4e, X6, X7
+	VPXOR          X6, X7, X7
+	VMOVDQU        X7, 720(R10)
+	VPCLMULQDQ     $0x00, X1, X1, X4
+	VPCLMULQDQ     $0x01, X1, X1, X5
+	VPCLMULQDQ     $0x10, X1, X1, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X1, X1, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQA        X6, X2
+	VMOVDQU        X2, 448(R10)
+	VPSHUFD        $0x4e, X2, X7
+	VPXOR          X2, X7, X7
+	VMOVDQU        X7, 704(R10)
+	LEAQ           (DX)(R9*1), AX
+	CMPQ           AX, $0x00000040
+	JBE            enough
+	VBROADCASTI128 448(R10), Y2
+	VMOVDQU        480(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 416(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 672(R10)
+	VMOVDQU        448(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 384(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 640(R10)
+	CMPQ           AX, $0x00000080
+	JBE            enough
+	VBROADCASTI128 384(R10), Y2
+	VMOVDQU        480(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 352(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 608(R10)
+	VMOVDQU        448(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 320(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 576(R10)
+	VMOVDQU        416(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 288(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 544(R10)
+	VMOVDQU        384(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 256(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 512(R10)
+
+enough:
+	VPXOR   X8, X8, X8
+	MOVQ    acc+88(FP), AX
+	TESTQ   AX, AX
+	JE      fresh
+	VMOVDQU (AX), X8
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+fresh:
+	MOVQ R8, R12
+	MOVQ R9, R13
+
+chunk1:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial3
+	MOVL    $0x00000100, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    512(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block2:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 256(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block2
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk1
+
+partial3:
+	TESTQ   R13, R13
+	JE      hashed5
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 1072(R10)
+	XORL    AX, AX
+
+copied4:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 1072(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied4
+	VMOVDQU    1072(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed5:
+	CMPQ DX, $0x00000100
+	JB   tail
+
+groups:
+	VMOVDQU        1024(R10), Y15
+	VPADDD         counts<>+0(SB), Y15, Y0
+	VPSHUFB        ctrOrder<>+0(SB), Y0, Y0
+	VPADDD         counts<>+32(SB), Y15, Y1
+	VPSHUFB        ctrOrder<>+0(SB), Y1, Y1
+	VPADDD         counts<>+64(SB), Y15, Y2
+	VPSHUFB        ctrOrder<>+0(SB), Y2, Y2
+	VPADDD         counts<>+96(SB), Y15, Y3
+	VPSHUFB        ctrOrder<>+0(SB), Y3, Y3
+	VPADDD         counts<>+128(SB), Y15, Y4
+	VPSHUFB        ctrOrder<>+0(SB), Y4, Y4
+	VPADDD         counts<>+160(SB), Y15, Y5
+	VPSHUFB        ctrOrder<>+0(SB), Y5, Y5
+	VPADDD         counts<>+192(SB), Y15, Y6
+	VPSHUFB        ctrOrder<>+0(SB), Y6, Y6
+	VPADDD         counts<>+224(SB), Y15, Y7
+	VPSHUFB        ctrOrder<>+0(SB), Y7, Y7
+	VPADDD         counts<>+272(SB), Y15, Y15
+	VMOVDQU        Y15, 1024(R10)
+	VBROADCASTI128 (R10), Y15
+	VPXOR          Y15, Y0, Y0
+	VPXOR          Y15, Y1, Y1
+	VPXOR          Y15, Y2, Y2
+	VPXOR          Y15, Y3, Y3
+	VPXOR          Y15, Y4, Y4
+	VPXOR          Y15, Y5, Y5
+	VPXOR          Y15, Y6, Y6
+	VPXOR          Y15, Y7, Y7
+	VBROADCASTI128 16(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VMOVDQU        (SI), Y12
+	VAESENC        Y15, Y1, Y1
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y8, Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y5, Y5
+	VPCLMULQDQ     $0x00, 512(R10), Y13, Y10
+	VAESENC        Y15, Y6, Y6
+	VPCLMULQDQ     $0x00, 256(R10), Y12, Y9
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x11, 256(R10), Y12, Y11
+	VBROADCASTI128 32(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VMOVDQU        32(SI), Y12
+	VAESENC        Y15, Y1, Y1
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y2, Y2
+	VPSHUFD        $0x4e, Y12, Y13
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x00, 544(R10), Y13, Y13
+	VAESENC        Y15, Y4, Y4
+	VPCLMULQDQ     $0x00, 288(R10), Y12, Y14
+	VAESENC        Y15, Y5, Y5
+	VPCLMULQDQ     $0x11, 288(R10), Y12, Y12
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y14, Y9, Y9
+	VBROADCASTI128 48(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y1, Y1
+	VMOVDQU        64(SI), Y12
+	VAESENC        Y15, Y2, Y2
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y13, Y13
+	VPCLMULQDQ     $0x00, 576(R10), Y13, Y13
+	VAESENC        Y15, Y5, Y5
+	VPCLMULQDQ     $0x00, 320(R10), Y12, Y14
+	VAESENC        Y15, Y6, Y6
+	VPCLMULQDQ     $0x11, 320(R10), Y12, Y12
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y13, Y10, Y10
+	VBROADCASTI128 64(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y2, Y2
+	VMOVDQU        96(SI), Y12
+	VAESENC        Y15, Y3, Y3
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y4, Y4
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y6, Y6
+	VPCLMULQDQ     $0x00, 608(R10), Y13, Y13
+	VPCLMULQDQ     $0x00, 352(R10), Y12, Y14
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x11, 352(R10), Y12, Y12
+	VBROADCASTI128 80(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y3, Y3
+	VMOVDQU        128(SI), Y12
+	VAESENC        Y15, Y4, Y4
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y5, Y5
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x00, 640(R10), Y13, Y13
+	VBROADCASTI128 96(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x00, 384(R10), Y12, Y14
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x11, 384(R10), Y12, Y12
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y3, Y3
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y4, Y4
+	VMOVDQU        160(SI), Y12
+	VAESENC        Y15, Y5, Y5
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y6, Y6
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y13, Y13
+	VBROADCASTI128 112(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x00, 672(R10), Y13, Y13
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 416(R10), Y12, Y14
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x11, 416(R10), Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VPXOR          Y13, Y10, Y10
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y5, Y5
+	VMOVDQU        192(SI), Y12
+	VAESENC        Y15, Y6, Y6
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y7, Y7
+	VPSHUFD        $0x4e, Y12, Y13
+	VBROADCASTI128 128(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 704(R10), Y13, Y13
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x00, 448(R10), Y12, Y14
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x11, 448(R10), Y12, Y12
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y14, Y9, Y9
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y6, Y6
+	VMOVDQU        224(SI), Y12
+	VAESENC        Y15, Y7, Y7
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VBROADCASTI128 144(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x00, 736(R10), Y13, Y13
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x00, 480(R10), Y12, Y14
+	VAESENC        Y15, Y4, Y4
+	VPCLMULQDQ     $0x11, 480(R10), Y12, Y12
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y11, Y11
+	VPXOR          Y9, Y10, Y10
+	VPXOR          Y11, Y10, Y10
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y9, Y13
+	VPSHUFD        $0x4e, Y9, Y9
+	VPXOR          Y9, Y10, Y10
+	VPXOR          Y13, Y10, Y10
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y10, Y13
+	VPSHUFD        $0x4e, Y10, Y10
+	VPXOR          Y10, Y11, Y11
+	VPXOR          Y13, Y11, Y11
+	VEXTRACTI128   $0x01, Y11, X8
+	VPXOR          X11, X8, X8
+	VBROADCASTI128 160(R10), Y15
+	VAESENCLAST    Y15, Y0, Y0
+	VAESENCLAST    Y15, Y1, Y1
+	VAESENCLAST    Y15, Y2, Y2
+	VAESENCLAST    Y15, Y3, Y3
+	VAESENCLAST    Y15, Y4, Y4
+	VAESENCLAST    Y15, Y5, Y5
+	VAESENCLAST    Y15, Y6, Y6
+	VAESENCLAST    Y15, Y7, Y7
+	VPXOR          (SI), Y0, Y0
+	VPXOR          32(SI), Y1, Y1
+	VPXOR          64(SI), Y2, Y2
+	VPXOR          96(SI), Y3, Y3
+	VPXOR          128(SI), Y4, Y4
+	VPXOR          160(SI), Y5, Y5
+	VPXOR          192(SI), Y6, Y6
+	VPXOR          224(SI), Y7, Y7
+	VMOVDQU        Y0, (DI)
+	VMOVDQU        Y1, 32(DI)
+	VMOVDQU        Y2, 64(DI)
+	VMOVDQU        Y3, 96(DI)
+	VMOVDQU        Y4, 128(DI)
+	VMOVDQU        Y5, 160(DI)
+	VMOVDQU        Y6, 192(DI)
+	VMOVDQU        Y7, 224(DI)
+	ADDQ           $0x00000100, SI
+	ADDQ           $0x00000100, DI
+	SUBQ           $0x00000100, DX
+	CMPQ           DX, $0x00000100
+	JAE            groups
+
+tail:
+	TESTQ DX, DX
+	JE    end
+	MOVQ  SI, R12
+	MOVQ  DX, R13
+
+chunk6:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial8
+	MOVL    $0x00000100, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    512(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block7:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 256(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block7
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk6
+
+partial8:
+	TESTQ   R13, R13
+	JE      hashed10
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 1072(R10)
+	XORL    AX, AX
+
+copied9:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 1072(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied9
+	VMOVDQU    1072(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed10:
+	VMOVDQU        1024(R10), Y15
+	VPADDD         counts<>+0(SB), Y15, Y0
+	VPSHUFB        ctrOrder<>+0(SB), Y0, Y0
+	VPADDD         counts<>+32(SB), Y15, Y1
+	VPSHUFB        ctrOrder<>+0(SB), Y1, Y1
+	VPADDD         counts<>+64(SB), Y15, Y2
+	VPSHUFB        ctrOrder<>+0(SB), Y2, Y2
+	VPADDD         counts<>+96(SB), Y15, Y3
+	VPSHUFB        ctrOrder<>+0(SB), Y3, Y3
+	VPADDD         counts<>+128(SB), Y15, Y4
+	VPSHUFB        ctrOrder<>+0(SB), Y4, Y4
+	VPADDD         counts<>+160(SB), Y15, Y5
+	VPSHUFB        ctrOrder<>+0(SB), Y5, Y5
+	VPADDD         counts<>+192(SB), Y15, Y6
+	VPSHUFB        ctrOrder<>+0(SB), Y6, Y6
+	VPADDD         counts<>+224(SB), Y15, Y7
+	VPSHUFB        ctrOrder<>+0(SB), Y7, Y7
+	VPADDD         counts<>+272(SB), Y15, Y15
+	VMOVDQU        Y15, 1024(R10)
+	VBROADCASTI128 (R10), Y15
+	VPXOR          Y15, Y0, Y0
+	VPXOR          Y15, Y1, Y1
+	VPXOR          Y15, Y2, Y2
+	VPXOR          Y15, Y3, Y3
+	VPXOR          Y15, Y4, Y4
+	VPXOR          Y15, Y5, Y5
+	VPXOR          Y15, Y6, Y6
+	VPXOR          Y15, Y7, Y7
+	VBROADCASTI128 16(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 32(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 48(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 64(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 80(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 96(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 112(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 128(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 144(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 160(R10), Y15
+	VAESENCLAST    Y15, Y0, Y0
+	VAESENCLAST    Y15, Y1, Y1
+	VAESENCLAST    Y15, Y2, Y2
+	VAESENCLAST    Y15, Y3, Y3
+	VAESENCLAST    Y15, Y4, Y4
+	VAESENCLAST    Y15, Y5, Y5
+	VAESENCLAST    Y15, Y6, Y6
+	VAESENCLAST    Y15, Y7, Y7
+	VMOVDQU        Y0, 768(R10)
+	VMOVDQU        Y1, 800(R10)
+	VMOVDQU        Y2, 832(R10)
+	VMOVDQU        Y3, 864(R10)
+	VMOVDQU        Y4, 896(R10)
+	VMOVDQU        Y5, 928(R10)
+	VMOVDQU        Y6, 960(R10)
+	VMOVDQU        Y7, 992(R10)
+	LEAQ           768(R10), R11
+
+blocks:
+	CMPQ    DX, $0x10
+	JB      rest
+	VMOVDQU (SI), X12
+	VPXOR   (R11), X12, X12
+	VMOVDQU X12, (DI)
+	ADDQ    $0x10, SI
+	ADDQ    $0x10, DI
+	ADDQ    $0x10, R11
+	SUBQ    $0x10, DX
+	JMP     blocks
+
+rest:
+	TESTQ DX, DX
+	JE    crypted
+	XORL  AX, AX
+
+byte:
+	MOVB (SI)(AX*1), BL
+	XORB (R11)(AX*1), BL
+	MOVB BL, (DI)(AX*1)
+	INCQ AX
+	CMPQ AX, DX
+	JNE  byte
+
+crypted:
+end:
+	MOVQ       last+64(FP), AX
+	TESTQ      AX, AX
+	JE         unmasked
+	MOVQ       aadTotal+72(FP), AX
+	MOVQ       total+80(FP), BX
+	SHLQ       $0x03, AX
+	SHLQ       $0x03, BX
+	VMOVQ      BX, X12
+	VPINSRQ    $0x01, AX, X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+	VPSHUFB    byteOrder<>+0(SB), X8, X8
+	VPXOR      1056(R10), X8, X8
+	JMP        out
+
+unmasked:
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+out:
+	MOVQ    out+96(FP), AX
+	VMOVDQU X8, (AX)
+	VZEROALL
+	VMOVDQU Y0, (R10)
+	VMOVDQU Y0, 32(R10)
+	VMOVDQU Y0, 64(R10)
+	VMOVDQU Y0, 96(R10)
+	VMOVDQU Y0, 128(R10)
+	VMOVDQU Y0, 160(R10)
+	VMOVDQU Y0, 192(R10)
+	VMOVDQU Y0, 224(R10)
+	VMOVDQU Y0, 256(R10)
+	VMOVDQU Y0, 288(R10)
+	VMOVDQU Y0, 320(R10)
+	VMOVDQU Y0, 352(R10)
+	VMOVDQU Y0, 384(R10)
+	VMOVDQU Y0, 416(R10)
+	VMOVDQU Y0, 448(R10)
+	VMOVDQU Y0, 480(R10)
+	VMOVDQU Y0, 512(R10)
+	VMOVDQU Y0, 544(R10)
+	VMOVDQU Y0, 576(R10)
+	VMOVDQU Y0, 608(R10)
+	VMOVDQU Y0, 640(R10)
+	VMOVDQU Y0, 672(R10)
+	VMOVDQU Y0, 704(R10)
+	VMOVDQU Y0, 736(R10)
+	VMOVDQU Y0, 768(R10)
+	VMOVDQU Y0, 800(R10)
+	VMOVDQU Y0, 832(R10)
+	VMOVDQU Y0, 864(R10)
+	VMOVDQU Y0, 896(R10)
+	VMOVDQU Y0, 928(R10)
+	VMOVDQU Y0, 960(R10)
+	VMOVDQU Y0, 992(R10)
+	VMOVDQU Y0, 1024(R10)
+	VMOVDQU Y0, 1056(R10)
+	XORL    BX, BX
+	VZEROUPPER
+	RET
+
+// func seal256VAES256(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
+// Requires: AES, AVX, AVX2, CMOV, PCLMULQDQ, VAES, VPCLMULQDQ
+TEXT ·seal256VAES256(SB), $1120-104
+	LEAQ         31(SP), R10
+	ANDQ         $-32, R10
+	MOVQ         key+40(FP), AX
+	MOVQ         nonce+48(FP), BX
+	VMOVQ        (BX), X1
+	VPINSRD      $0x02, 8(BX), X1, X1
+	MOVQ         ctr+56(FP), BX
+	VPINSRD      $0x03, BX, X1, X2
+	VMOVDQU      X2, 1024(R10)
+	VMOVDQU      X2, 1040(R10)
+	MOVL         $0x01000000, BX
+	VPINSRD      $0x03, BX, X1, X1
+	VMOVDQU      (AX), X2
+	VMOVDQU      X2, (R10)
+	VMOVDQA      X2, X0
+	VPXOR        X2, X1, X1
+	VMOVDQU      16(AX), X3
+	VMOVDQU      X3, 16(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+0(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 32(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 48(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+4(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 64(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 80(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+8(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 96(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 112(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+12(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 128(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 144(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+16(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 160(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 176(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+20(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 192(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 208(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+24(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 224(R10)
+	VAESENCLAST  X2, X0, X0
+	VAESENCLAST  X2, X1, X1
+	VMOVDQU      X1, 1056(R10)
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	MOVQ         aad+24(FP), R8
+	MOVQ         na+32(FP), R9
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VPSHUFB        byteOrder<>+0(SB), X0, X0
+	VPSHUFD        $0xff, X0, X4
+	VPSRAD         $0x1f, X4, X4
+	VPAND          polynomial<>+0(SB), X4, X4
+	VPSRLQ         $0x3f, X0, X5
+	VPSLLDQ        $0x08, X5, X5
+	VPADDQ         X0, X0, X0
+	VPXOR          X4, X0, X0
+	VPXOR          X5, X0, X0
+	VMOVDQU        X0, 496(R10)
+	VPSHUFD        $0x4e, X0, X7
+	VPXOR          X0, X7, X7
+	VMOVDQU        X7, 752(R10)
+	VPCLMULQDQ     $0x00, X0, X0, X4
+	VPCLMULQDQ     $0x01, X0, X0, X5
+	VPCLMULQDQ     $0x10, X0, X0, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X0, X0, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQA        X6, X1
+	VMOVDQU        X1, 480(R10)
+	VPSHUFD        $0x4e, X1, X7
+	VPXOR          X1, X7, X7
+	VMOVDQU        X7, 736(R10)
+	VPCLMULQDQ     $0x00, X1, X0, X4
+	VPCLMULQDQ     $0x01, X1, X0, X5
+	VPCLMULQDQ     $0x10, X1, X0, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X1, X0, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQU        X6, 464(R10)
+	VPSHUFD        $0x4e, X6, X7
+	VPXOR          X6, X7, X7
+	VMOVDQU        X7, 720(R10)
+	VPCLMULQDQ     $0x00, X1, X1, X4
+	VPCLMULQDQ     $0x01, X1, X1, X5
+	VPCLMULQDQ     $0x10, X1, X1, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X1, X1, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQA        X6, X2
+	VMOVDQU        X2, 448(R10)
+	VPSHUFD        $0x4e, X2, X7
+	VPXOR          X2, X7, X7
+	VMOVDQU        X7, 704(R10)
+	LEAQ           (DX)(R9*1), AX
+	CMPQ           AX, $0x00000040
+	JBE            enough
+	VBROADCASTI128 448(R10), Y2
+	VMOVDQU        480(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 416(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 672(R10)
+	VMOVDQU        448(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 384(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 640(R10)
+	CMPQ           AX, $0x00000080
+	JBE            enough
+	VBROADCASTI128 384(R10), Y2
+	VMOVDQU        480(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 352(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 608(R10)
+	VMOVDQU        448(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 320(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 576(R10)
+	VMOVDQU        416(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 288(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 544(R10)
+	VMOVDQU        384(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 256(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 512(R10)
+
+enough:
+	VPXOR   X8, X8, X8
+	MOVQ    acc+88(FP), AX
+	TESTQ   AX, AX
+	JE      fresh
+	VMOVDQU (AX), X8
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+fresh:
+	MOVQ R8, R12
+	MOVQ R9, R13
+
+chunk1:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial3
+	MOVL    $0x00000100, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    512(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block2:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 256(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block2
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk1
+
+partial3:
+	TESTQ   R13, R13
+	JE      hashed5
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 1072(R10)
+	XORL    AX, AX
+
+copied4:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 1072(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied4
+	VMOVDQU    1072(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed5:
+	CMPQ           DX, $0x00000100
+	JB             tail
+	VMOVDQU        1024(R10), Y15
+	VPADDD         counts<>+0(SB), Y15, Y0
+	VPSHUFB        ctrOrder<>+0(SB), Y0, Y0
+	VPADDD         counts<>+32(SB), Y15, Y1
+	VPSHUFB        ctrOrder<>+0(SB), Y1, Y1
+	VPADDD         counts<>+64(SB), Y15, Y2
+	VPSHUFB        ctrOrder<>+0(SB), Y2, Y2
+	VPADDD         counts<>+96(SB), Y15, Y3
+	VPSHUFB        ctrOrder<>+0(SB), Y3, Y3
+	VPADDD         counts<>+128(SB), Y15, Y4
+	VPSHUFB        ctrOrder<>+0(SB), Y4, Y4
+	VPADDD         counts<>+160(SB), Y15, Y5
+	VPSHUFB        ctrOrder<>+0(SB), Y5, Y5
+	VPADDD         counts<>+192(SB), Y15, Y6
+	VPSHUFB        ctrOrder<>+0(SB), Y6, Y6
+	VPADDD         counts<>+224(SB), Y15, Y7
+	VPSHUFB        ctrOrder<>+0(SB), Y7, Y7
+	VPADDD         counts<>+272(SB), Y15, Y15
+	VMOVDQU        Y15, 1024(R10)
+	VBROADCASTI128 (R10), Y15
+	VPXOR          Y15, Y0, Y0
+	VPXOR          Y15, Y1, Y1
+	VPXOR          Y15, Y2, Y2
+	VPXOR          Y15, Y3, Y3
+	VPXOR          Y15, Y4, Y4
+	VPXOR          Y15, Y5, Y5
+	VPXOR          Y15, Y6, Y6
+	VPXOR          Y15, Y7, Y7
+	VBROADCASTI128 16(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 32(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 48(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 64(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 80(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 96(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 112(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 128(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 144(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 160(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 176(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 192(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 208(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 224(R10), Y15
+	VAESENCLAST    Y15, Y0, Y0
+	VAESENCLAST    Y15, Y1, Y1
+	VAESENCLAST    Y15, Y2, Y2
+	VAESENCLAST    Y15, Y3, Y3
+	VAESENCLAST    Y15, Y4, Y4
+	VAESENCLAST    Y15, Y5, Y5
+	VAESENCLAST    Y15, Y6, Y6
+	VAESENCLAST    Y15, Y7, Y7
+	VPXOR          (SI), Y0, Y0
+	VPXOR          32(SI), Y1, Y1
+	VPXOR          64(SI), Y2, Y2
+	VPXOR          96(SI), Y3, Y3
+	VPXOR          128(SI), Y4, Y4
+	VPXOR          160(SI), Y5, Y5
+	VPXOR          192(SI), Y6, Y6
+	VPXOR          224(SI), Y7, Y7
+	VMOVDQU        Y0, (DI)
+	VMOVDQU        Y1, 32(DI)
+	VMOVDQU        Y2, 64(DI)
+	VMOVDQU        Y3, 96(DI)
+	VMOVDQU        Y4, 128(DI)
+	VMOVDQU        Y5, 160(DI)
+	VMOVDQU        Y6, 192(DI)
+	VMOVDQU        Y7, 224(DI)
+	ADDQ           $0x00000100, SI
+	ADDQ           $0x00000100, DI
+	SUBQ           $0x00000100, DX
+	CMPQ           DX, $0x00000100
+	JB             grouped
+
+groups:
+	VMOVDQU        1024(R10), Y15
+	VPADDD         counts<>+0(SB), Y15, Y0
+	VPSHUFB        ctrOrder<>+0(SB), Y0, Y0
+	VPADDD         counts<>+32(SB), Y15, Y1
+	VPSHUFB        ctrOrder<>+0(SB), Y1, Y1
+	VPADDD         counts<>+64(SB), Y15, Y2
+	VPSHUFB        ctrOrder<>+0(SB), Y2, Y2
+	VPADDD         counts<>+96(SB), Y15, Y3
+	VPSHUFB        ctrOrder<>+0(SB), Y3, Y3
+	VPADDD         counts<>+128(SB), Y15, Y4
+	VPSHUFB        ctrOrder<>+0(SB), Y4, Y4
+	VPADDD         counts<>+160(SB), Y15, Y5
+	VPSHUFB        ctrOrder<>+0(SB), Y5, Y5
+	VPADDD         counts<>+192(SB), Y15, Y6
+	VPSHUFB        ctrOrder<>+0(SB), Y6, Y6
+	VPADDD         counts<>+224(SB), Y15, Y7
+	VPSHUFB        ctrOrder<>+0(SB), Y7, Y7
+	VPADDD         counts<>+272(SB), Y15, Y15
+	VMOVDQU        Y15, 1024(R10)
+	VBROADCASTI128 (R10), Y15
+	VPXOR          Y15, Y0, Y0
+	VPXOR          Y15, Y1, Y1
+	VPXOR          Y15, Y2, Y2
+	VPXOR          Y15, Y3, Y3
+	VPXOR          Y15, Y4, Y4
+	VPXOR          Y15, Y5, Y5
+	VPXOR          Y15, Y6, Y6
+	VPXOR          Y15, Y7, Y7
+	VBROADCASTI128 16(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VMOVDQU        -256(DI), Y12
+	VAESENC        Y15, Y2, Y2
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VPXOR          Y8, Y12, Y12
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x00, 512(R10), Y13, Y10
+	VBROADCASTI128 32(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 256(R10), Y12, Y9
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x11, 256(R10), Y12, Y11
+	VAESENC        Y15, Y3, Y3
+	VMOVDQU        -224(DI), Y12
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y6, Y6
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y13, Y13
+	VBROADCASTI128 48(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 544(R10), Y13, Y13
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x00, 288(R10), Y12, Y14
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x11, 288(R10), Y12, Y12
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y11, Y11
+	VBROADCASTI128 64(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VMOVDQU        -192(DI), Y12
+	VAESENC        Y15, Y2, Y2
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VPCLMULQDQ     $0x00, 576(R10), Y13, Y13
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x00, 320(R10), Y12, Y14
+	VBROADCASTI128 80(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x11, 320(R10), Y12, Y12
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y3, Y3
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VMOVDQU        -160(DI), Y12
+	VAESENC        Y15, Y7, Y7
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VBROADCASTI128 96(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x00, 608(R10), Y13, Y13
+	VAESENC        Y15, Y4, Y4
+	VPCLMULQDQ     $0x00, 352(R10), Y12, Y14
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VPCLMULQDQ     $0x11, 352(R10), Y12, Y12
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y13, Y10, Y10
+	VBROADCASTI128 112(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y3, Y3
+	VMOVDQU        -128(DI), Y12
+	VAESENC        Y15, Y4, Y4
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y5, Y5
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y13, Y13
+	VBROADCASTI128 128(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x00, 640(R10), Y13, Y13
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 384(R10), Y12, Y14
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x11, 384(R10), Y12, Y12
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y11, Y11
+	VBROADCASTI128 144(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VMOVDQU        -96(DI), Y12
+	VAESENC        Y15, Y1, Y1
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y5, Y5
+	VPCLMULQDQ     $0x00, 672(R10), Y13, Y13
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x00, 416(R10), Y12, Y14
+	VBROADCASTI128 160(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x11, 416(R10), Y12, Y12
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y5, Y5
+	VMOVDQU        -64(DI), Y12
+	VAESENC        Y15, Y6, Y6
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 176(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x00, 704(R10), Y13, Y13
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VPCLMULQDQ     $0x00, 448(R10), Y12, Y14
+	VAESENC        Y15, Y5, Y5
+	VPCLMULQDQ     $0x11, 448(R10), Y12, Y12
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 192(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y2, Y2
+	VMOVDQU        -32(DI), Y12
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y5, Y5
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 208(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x00, 736(R10), Y13, Y13
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 480(R10), Y12, Y14
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x11, 480(R10), Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y9, Y10, Y10
+	VPXOR          Y11, Y10, Y10
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y9, Y13
+	VPSHUFD        $0x4e, Y9, Y9
+	VPXOR          Y9, Y10, Y10
+	VPXOR          Y13, Y10, Y10
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y10, Y13
+	VPSHUFD        $0x4e, Y10, Y10
+	VPXOR          Y10, Y11, Y11
+	VPXOR          Y13, Y11, Y11
+	VEXTRACTI128   $0x01, Y11, X8
+	VPXOR          X11, X8, X8
+	VBROADCASTI128 224(R10), Y15
+	VAESENCLAST    Y15, Y0, Y0
+	VAESENCLAST    Y15, Y1, Y1
+	VAESENCLAST    Y15, Y2, Y2
+	VAESENCLAST    Y15, Y3, Y3
+	VAESENCLAST    Y15, Y4, Y4
+	VAESENCLAST    Y15, Y5, Y5
+	VAESENCLAST    Y15, Y6, Y6
+	VAESENCLAST    Y15, Y7, Y7
+	VPXOR          (SI), Y0, Y0
+	VPXOR          32(SI), Y1, Y1
+	VPXOR          64(SI), Y2, Y2
+	VPXOR          96(SI), Y3, Y3
+	VPXOR          128(SI), Y4, Y4
+	VPXOR          160(SI), Y5, Y5
+	VPXOR          192(SI), Y6, Y6
+	VPXOR          224(SI), Y7, Y7
+	VMOVDQU        Y0, (DI)
+	VMOVDQU        Y1, 32(DI)
+	VMOVDQU        Y2, 64(DI)
+	VMOVDQU        Y3, 96(DI)
+	VMOVDQU        Y4, 128(DI)
+	VMOVDQU        Y5, 160(DI)
+	VMOVDQU        Y6, 192(DI)
+	VMOVDQU        Y7, 224(DI)
+	ADDQ           $0x00000100, SI
+	ADDQ           $0x00000100, DI
+	SUBQ           $0x00000100, DX
+	CMPQ           DX, $0x00000100
+	JAE            groups
+
+grouped:
+	VMOVDQU      -256(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPXOR        Y8, Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 512(R10), Y13, Y10
+	VPCLMULQDQ   $0x00, 256(R10), Y12, Y9
+	VPCLMULQDQ   $0x11, 256(R10), Y12, Y11
+	VMOVDQU      -224(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 544(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 288(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 288(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -192(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 576(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 320(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 320(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -160(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 608(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 352(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 352(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -128(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 640(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 384(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 384(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -96(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 672(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 416(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 416(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -64(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 704(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 448(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 448(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VMOVDQU      -32(DI), Y12
+	VPSHUFB      byteOrder<>+0(SB), Y12, Y12
+	VPSHUFD      $0x4e, Y12, Y13
+	VPXOR        Y12, Y13, Y13
+	VPCLMULQDQ   $0x00, 736(R10), Y13, Y13
+	VPCLMULQDQ   $0x00, 480(R10), Y12, Y14
+	VPCLMULQDQ   $0x11, 480(R10), Y12, Y12
+	VPXOR        Y13, Y10, Y10
+	VPXOR        Y14, Y9, Y9
+	VPXOR        Y12, Y11, Y11
+	VPXOR        Y9, Y10, Y10
+	VPXOR        Y11, Y10, Y10
+	VPCLMULQDQ   $0x10, polynomial<>+0(SB), Y9, Y13
+	VPSHUFD      $0x4e, Y9, Y9
+	VPXOR        Y9, Y10, Y10
+	VPXOR        Y13, Y10, Y10
+	VPCLMULQDQ   $0x10, polynomial<>+0(SB), Y10, Y13
+	VPSHUFD      $0x4e, Y10, Y10
+	VPXOR        Y10, Y11, Y11
+	VPXOR        Y13, Y11, Y11
+	VEXTRACTI128 $0x01, Y11, X8
+	VPXOR        X11, X8, X8
+
+tail:
+	TESTQ          DX, DX
+	JE             end
+	VMOVDQU        1024(R10), Y15
+	VPADDD         counts<>+0(SB), Y15, Y0
+	VPSHUFB        ctrOrder<>+0(SB), Y0, Y0
+	VPADDD         counts<>+32(SB), Y15, Y1
+	VPSHUFB        ctrOrder<>+0(SB), Y1, Y1
+	VPADDD         counts<>+64(SB), Y15, Y2
+	VPSHUFB        ctrOrder<>+0(SB), Y2, Y2
+	VPADDD         counts<>+96(SB), Y15, Y3
+	VPSHUFB        ctrOrder<>+0(SB), Y3, Y3
+	VPADDD         counts<>+128(SB), Y15, Y4
+	VPSHUFB        ctrOrder<>+0(SB), Y4, Y4
+	VPADDD         counts<>+160(SB), Y15, Y5
+	VPSHUFB        ctrOrder<>+0(SB), Y5, Y5
+	VPADDD         counts<>+192(SB), Y15, Y6
+	VPSHUFB        ctrOrder<>+0(SB), Y6, Y6
+	VPADDD         counts<>+224(SB), Y15, Y7
+	VPSHUFB        ctrOrder<>+0(SB), Y7, Y7
+	VPADDD         counts<>+272(SB), Y15, Y15
+	VMOVDQU        Y15, 1024(R10)
+	VBROADCASTI128 (R10), Y15
+	VPXOR          Y15, Y0, Y0
+	VPXOR          Y15, Y1, Y1
+	VPXOR          Y15, Y2, Y2
+	VPXOR          Y15, Y3, Y3
+	VPXOR          Y15, Y4, Y4
+	VPXOR          Y15, Y5, Y5
+	VPXOR          Y15, Y6, Y6
+	VPXOR          Y15, Y7, Y7
+	VBROADCASTI128 16(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 32(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 48(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 64(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 80(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 96(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 112(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 128(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 144(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 160(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 176(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 192(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 208(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 224(R10), Y15
+	VAESENCLAST    Y15, Y0, Y0
+	VAESENCLAST    Y15, Y1, Y1
+	VAESENCLAST    Y15, Y2, Y2
+	VAESENCLAST    Y15, Y3, Y3
+	VAESENCLAST    Y15, Y4, Y4
+	VAESENCLAST    Y15, Y5, Y5
+	VAESENCLAST    Y15, Y6, Y6
+	VAESENCLAST    Y15, Y7, Y7
+	VMOVDQU        Y0, 768(R10)
+	VMOVDQU        Y1, 800(R10)
+	VMOVDQU        Y2, 832(R10)
+	VMOVDQU        Y3, 864(R10)
+	VMOVDQU        Y4, 896(R10)
+	VMOVDQU        Y5, 928(R10)
+	VMOVDQU        Y6, 960(R10)
+	VMOVDQU        Y7, 992(R10)
+	MOVQ           DI, R12
+	MOVQ           DX, R13
+	LEAQ           768(R10), R11
+
+blocks:
+	CMPQ    DX, $0x10
+	JB      rest
+	VMOVDQU (SI), X12
+	VPXOR   (R11), X12, X12
+	VMOVDQU X12, (DI)
+	ADDQ    $0x10, SI
+	ADDQ    $0x10, DI
+	ADDQ    $0x10, R11
+	SUBQ    $0x10, DX
+	JMP     blocks
+
+rest:
+	TESTQ DX, DX
+	JE    crypted
+	XORL  AX, AX
+
+byte:
+	MOVB (SI)(AX*1), BL
+	XORB (R11)(AX*1), BL
+	MOVB BL, (DI)(AX*1)
+	INCQ AX
+	CMPQ AX, DX
+	JNE  byte
+
+crypted:
+chunk6:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial8
+	MOVL    $0x00000100, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    512(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block7:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 256(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block7
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk6
+
+partial8:
+	TESTQ   R13, R13
+	JE      hashed10
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 1072(R10)
+	XORL    AX, AX
+
+copied9:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 1072(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied9
+	VMOVDQU    1072(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed10:
+end:
+	MOVQ       last+64(FP), AX
+	TESTQ      AX, AX
+	JE         unmasked
+	MOVQ       aadTotal+72(FP), AX
+	MOVQ       total+80(FP), BX
+	SHLQ       $0x03, AX
+	SHLQ       $0x03, BX
+	VMOVQ      BX, X12
+	VPINSRQ    $0x01, AX, X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+	VPSHUFB    byteOrder<>+0(SB), X8, X8
+	VPXOR      1056(R10), X8, X8
+	JMP        out
+
+unmasked:
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+out:
+	MOVQ    out+96(FP), AX
+	VMOVDQU X8, (AX)
+	VZEROALL
+	VMOVDQU Y0, (R10)
+	VMOVDQU Y0, 32(R10)
+	VMOVDQU Y0, 64(R10)
+	VMOVDQU Y0, 96(R10)
+	VMOVDQU Y0, 128(R10)
+	VMOVDQU Y0, 160(R10)
+	VMOVDQU Y0, 192(R10)
+	VMOVDQU Y0, 224(R10)
+	VMOVDQU Y0, 256(R10)
+	VMOVDQU Y0, 288(R10)
+	VMOVDQU Y0, 320(R10)
+	VMOVDQU Y0, 352(R10)
+	VMOVDQU Y0, 384(R10)
+	VMOVDQU Y0, 416(R10)
+	VMOVDQU Y0, 448(R10)
+	VMOVDQU Y0, 480(R10)
+	VMOVDQU Y0, 512(R10)
+	VMOVDQU Y0, 544(R10)
+	VMOVDQU Y0, 576(R10)
+	VMOVDQU Y0, 608(R10)
+	VMOVDQU Y0, 640(R10)
+	VMOVDQU Y0, 672(R10)
+	VMOVDQU Y0, 704(R10)
+	VMOVDQU Y0, 736(R10)
+	VMOVDQU Y0, 768(R10)
+	VMOVDQU Y0, 800(R10)
+	VMOVDQU Y0, 832(R10)
+	VMOVDQU Y0, 864(R10)
+	VMOVDQU Y0, 896(R10)
+	VMOVDQU Y0, 928(R10)
+	VMOVDQU Y0, 960(R10)
+	VMOVDQU Y0, 992(R10)
+	VMOVDQU Y0, 1024(R10)
+	VMOVDQU Y0, 1056(R10)
+	XORL    BX, BX
+	VZEROUPPER
+	RET
+
+// func open256VAES256(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
+// Requires: AES, AVX, AVX2, CMOV, PCLMULQDQ, VAES, VPCLMULQDQ
+TEXT ·open256VAES256(SB), $1120-104
+	LEAQ         31(SP), R10
+	ANDQ         $-32, R10
+	MOVQ         key+40(FP), AX
+	MOVQ         nonce+48(FP), BX
+	VMOVQ        (BX), X1
+	VPINSRD      $0x02, 8(BX), X1, X1
+	MOVQ         ctr+56(FP), BX
+	VPINSRD      $0x03, BX, X1, X2
+	VMOVDQU      X2, 1024(R10)
+	VMOVDQU      X2, 1040(R10)
+	MOVL         $0x01000000, BX
+	VPINSRD      $0x03, BX, X1, X1
+	VMOVDQU      (AX), X2
+	VMOVDQU      X2, (R10)
+	VMOVDQA      X2, X0
+	VPXOR        X2, X1, X1
+	VMOVDQU      16(AX), X3
+	VMOVDQU      X3, 16(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+0(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 32(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 48(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+4(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 64(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 80(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+8(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 96(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 112(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+12(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 128(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 144(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+16(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 160(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 176(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+20(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 192(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 208(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+24(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 224(R10)
+	VAESENCLAST  X2, X0, X0
+	VAESENCLAST  X2, X1, X1
+	VMOVDQU      X1, 1056(R10)
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	MOVQ         aad+24(FP), R8
+	MOVQ         na+32(FP), R9
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VPSHUFB        byteOrder<>+0(SB), X0, X0
+	VPSHUFD        $0xff, X0, X4
+	VPSRAD         $0x1f, X4, X4
+	VPAND          polynomial<>+0(SB), X4, X4
+	VPSRLQ         $0x3f, X0, X5
+	VPSLLDQ        $0x08, X5, X5
+	VPADDQ         X0, X0, X0
+	VPXOR          X4, X0, X0
+	VPXOR          X5, X0, X0
+	VMOVDQU        X0, 496(R10)
+	VPSHUFD        $0x4e, X0, X7
+	VPXOR          X0, X7, X7
+	VMOVDQU        X7, 752(R10)
+	VPCLMULQDQ     $0x00, X0, X0, X4
+	VPCLMULQDQ     $0x01, X0, X0, X5
+	VPCLMULQDQ     $0x10, X0, X0, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X0, X0, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQA        X6, X1
+	VMOVDQU        X1, 480(R10)
+	VPSHUFD        $0x4e, X1, X7
+	VPXOR          X1, X7, X7
+	VMOVDQU        X7, 736(R10)
+	VPCLMULQDQ     $0x00, X1, X0, X4
+	VPCLMULQDQ     $0x01, X1, X0, X5
+	VPCLMULQDQ     $0x10, X1, X0, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X1, X0, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQU        X6, 464(R10)
+	VPSHUFD        $0x4e, X6, X7
+	VPXOR          X6, X7, X7
+	VMOVDQU        X7, 720(R10)
+	VPCLMULQDQ     $0x00, X1, X1, X4
+	VPCLMULQDQ     $0x01, X1, X1, X5
+	VPCLMULQDQ     $0x10, X1, X1, X7
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x11, X1, X1, X6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD        $0x4e, X4, X4
+	VPXOR          X4, X5, X5
+	VPXOR          X7, X5, X5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD        $0x4e, X5, X5
+	VPXOR          X5, X6, X6
+	VPXOR          X7, X6, X6
+	VMOVDQA        X6, X2
+	VMOVDQU        X2, 448(R10)
+	VPSHUFD        $0x4e, X2, X7
+	VPXOR          X2, X7, X7
+	VMOVDQU        X7, 704(R10)
+	LEAQ           (DX)(R9*1), AX
+	CMPQ           AX, $0x00000040
+	JBE            enough
+	VBROADCASTI128 448(R10), Y2
+	VMOVDQU        480(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 416(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 672(R10)
+	VMOVDQU        448(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 384(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 640(R10)
+	CMPQ           AX, $0x00000080
+	JBE            enough
+	VBROADCASTI128 384(R10), Y2
+	VMOVDQU        480(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 352(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 608(R10)
+	VMOVDQU        448(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 320(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 576(R10)
+	VMOVDQU        416(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 288(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 544(R10)
+	VMOVDQU        384(R10), Y3
+	VPCLMULQDQ     $0x00, Y3, Y2, Y4
+	VPCLMULQDQ     $0x01, Y3, Y2, Y5
+	VPCLMULQDQ     $0x10, Y3, Y2, Y7
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x11, Y3, Y2, Y6
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y4, Y7
+	VPSHUFD        $0x4e, Y4, Y4
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y5, Y7
+	VPSHUFD        $0x4e, Y5, Y5
+	VPXOR          Y5, Y6, Y6
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        Y6, 256(R10)
+	VPSHUFD        $0x4e, Y6, Y7
+	VPXOR          Y6, Y7, Y7
+	VMOVDQU        Y7, 512(R10)
+
+enough:
+	VPXOR   X8, X8, X8
+	MOVQ    acc+88(FP), AX
+	TESTQ   AX, AX
+	JE      fresh
+	VMOVDQU (AX), X8
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+fresh:
+	MOVQ R8, R12
+	MOVQ R9, R13
+
+chunk1:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial3
+	MOVL    $0x00000100, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    512(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block2:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 256(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block2
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk1
+
+partial3:
+	TESTQ   R13, R13
+	JE      hashed5
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 1072(R10)
+	XORL    AX, AX
+
+copied4:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 1072(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied4
+	VMOVDQU    1072(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed5:
+	CMPQ DX, $0x00000100
+	JB   tail
+
+groups:
+	VMOVDQU        1024(R10), Y15
+	VPADDD         counts<>+0(SB), Y15, Y0
+	VPSHUFB        ctrOrder<>+0(SB), Y0, Y0
+	VPADDD         counts<>+32(SB), Y15, Y1
+	VPSHUFB        ctrOrder<>+0(SB), Y1, Y1
+	VPADDD         counts<>+64(SB), Y15, Y2
+	VPSHUFB        ctrOrder<>+0(SB), Y2, Y2
+	VPADDD         counts<>+96(SB), Y15, Y3
+	VPSHUFB        ctrOrder<>+0(SB), Y3, Y3
+	VPADDD         counts<>+128(SB), Y15, Y4
+	VPSHUFB        ctrOrder<>+0(SB), Y4, Y4
+	VPADDD         counts<>+160(SB), Y15, Y5
+	VPSHUFB        ctrOrder<>+0(SB), Y5, Y5
+	VPADDD         counts<>+192(SB), Y15, Y6
+	VPSHUFB        ctrOrder<>+0(SB), Y6, Y6
+	VPADDD         counts<>+224(SB), Y15, Y7
+	VPSHUFB        ctrOrder<>+0(SB), Y7, Y7
+	VPADDD         counts<>+272(SB), Y15, Y15
+	VMOVDQU        Y15, 1024(R10)
+	VBROADCASTI128 (R10), Y15
+	VPXOR          Y15, Y0, Y0
+	VPXOR          Y15, Y1, Y1
+	VPXOR          Y15, Y2, Y2
+	VPXOR          Y15, Y3, Y3
+	VPXOR          Y15, Y4, Y4
+	VPXOR          Y15, Y5, Y5
+	VPXOR          Y15, Y6, Y6
+	VPXOR          Y15, Y7, Y7
+	VBROADCASTI128 16(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VMOVDQU        (SI), Y12
+	VAESENC        Y15, Y2, Y2
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VPXOR          Y8, Y12, Y12
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x00, 512(R10), Y13, Y10
+	VBROADCASTI128 32(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 256(R10), Y12, Y9
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x11, 256(R10), Y12, Y11
+	VAESENC        Y15, Y3, Y3
+	VMOVDQU        32(SI), Y12
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y6, Y6
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y13, Y13
+	VBROADCASTI128 48(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 544(R10), Y13, Y13
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x00, 288(R10), Y12, Y14
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x11, 288(R10), Y12, Y12
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y11, Y11
+	VBROADCASTI128 64(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VMOVDQU        64(SI), Y12
+	VAESENC        Y15, Y2, Y2
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VPCLMULQDQ     $0x00, 576(R10), Y13, Y13
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x00, 320(R10), Y12, Y14
+	VBROADCASTI128 80(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x11, 320(R10), Y12, Y12
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y3, Y3
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VMOVDQU        96(SI), Y12
+	VAESENC        Y15, Y7, Y7
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VBROADCASTI128 96(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x00, 608(R10), Y13, Y13
+	VAESENC        Y15, Y4, Y4
+	VPCLMULQDQ     $0x00, 352(R10), Y12, Y14
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VPCLMULQDQ     $0x11, 352(R10), Y12, Y12
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y13, Y10, Y10
+	VBROADCASTI128 112(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y3, Y3
+	VMOVDQU        128(SI), Y12
+	VAESENC        Y15, Y4, Y4
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y5, Y5
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y13, Y13
+	VBROADCASTI128 128(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x00, 640(R10), Y13, Y13
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 384(R10), Y12, Y14
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VPCLMULQDQ     $0x11, 384(R10), Y12, Y12
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y12, Y11, Y11
+	VBROADCASTI128 144(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VMOVDQU        160(SI), Y12
+	VAESENC        Y15, Y1, Y1
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y5, Y5
+	VPCLMULQDQ     $0x00, 672(R10), Y13, Y13
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VPCLMULQDQ     $0x00, 416(R10), Y12, Y14
+	VBROADCASTI128 160(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x11, 416(R10), Y12, Y12
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y5, Y5
+	VMOVDQU        192(SI), Y12
+	VAESENC        Y15, Y6, Y6
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 176(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x00, 704(R10), Y13, Y13
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VPCLMULQDQ     $0x00, 448(R10), Y12, Y14
+	VAESENC        Y15, Y5, Y5
+	VPCLMULQDQ     $0x11, 448(R10), Y12, Y12
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 192(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y1, Y1
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y2, Y2
+	VMOVDQU        224(SI), Y12
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VPSHUFB        byteOrder<>+0(SB), Y12, Y12
+	VAESENC        Y15, Y5, Y5
+	VPSHUFD        $0x4e, Y12, Y13
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y12, Y13, Y13
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 208(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VPCLMULQDQ     $0x00, 736(R10), Y13, Y13
+	VAESENC        Y15, Y1, Y1
+	VPCLMULQDQ     $0x00, 480(R10), Y12, Y14
+	VAESENC        Y15, Y2, Y2
+	VPCLMULQDQ     $0x11, 480(R10), Y12, Y12
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VPXOR          Y13, Y10, Y10
+	VAESENC        Y15, Y5, Y5
+	VPXOR          Y14, Y9, Y9
+	VAESENC        Y15, Y6, Y6
+	VPXOR          Y12, Y11, Y11
+	VAESENC        Y15, Y7, Y7
+	VPXOR          Y9, Y10, Y10
+	VPXOR          Y11, Y10, Y10
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y9, Y13
+	VPSHUFD        $0x4e, Y9, Y9
+	VPXOR          Y9, Y10, Y10
+	VPXOR          Y13, Y10, Y10
+	VPCLMULQDQ     $0x10, polynomial<>+0(SB), Y10, Y13
+	VPSHUFD        $0x4e, Y10, Y10
+	VPXOR          Y10, Y11, Y11
+	VPXOR          Y13, Y11, Y11
+	VEXTRACTI128   $0x01, Y11, X8
+	VPXOR          X11, X8, X8
+	VBROADCASTI128 224(R10), Y15
+	VAESENCLAST    Y15, Y0, Y0
+	VAESENCLAST    Y15, Y1, Y1
+	VAESENCLAST    Y15, Y2, Y2
+	VAESENCLAST    Y15, Y3, Y3
+	VAESENCLAST    Y15, Y4, Y4
+	VAESENCLAST    Y15, Y5, Y5
+	VAESENCLAST    Y15, Y6, Y6
+	VAESENCLAST    Y15, Y7, Y7
+	VPXOR          (SI), Y0, Y0
+	VPXOR          32(SI), Y1, Y1
+	VPXOR          64(SI), Y2, Y2
+	VPXOR          96(SI), Y3, Y3
+	VPXOR          128(SI), Y4, Y4
+	VPXOR          160(SI), Y5, Y5
+	VPXOR          192(SI), Y6, Y6
+	VPXOR          224(SI), Y7, Y7
+	VMOVDQU        Y0, (DI)
+	VMOVDQU        Y1, 32(DI)
+	VMOVDQU        Y2, 64(DI)
+	VMOVDQU        Y3, 96(DI)
+	VMOVDQU        Y4, 128(DI)
+	VMOVDQU        Y5, 160(DI)
+	VMOVDQU        Y6, 192(DI)
+	VMOVDQU        Y7, 224(DI)
+	ADDQ           $0x00000100, SI
+	ADDQ           $0x00000100, DI
+	SUBQ           $0x00000100, DX
+	CMPQ           DX, $0x00000100
+	JAE            groups
+
+tail:
+	TESTQ DX, DX
+	JE    end
+	MOVQ  SI, R12
+	MOVQ  DX, R13
+
+chunk6:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial8
+	MOVL    $0x00000100, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    512(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block7:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 256(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block7
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk6
+
+partial8:
+	TESTQ   R13, R13
+	JE      hashed10
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 1072(R10)
+	XORL    AX, AX
+
+copied9:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 1072(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied9
+	VMOVDQU    1072(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed10:
+	VMOVDQU        1024(R10), Y15
+	VPADDD         counts<>+0(SB), Y15, Y0
+	VPSHUFB        ctrOrder<>+0(SB), Y0, Y0
+	VPADDD         counts<>+32(SB), Y15, Y1
+	VPSHUFB        ctrOrder<>+0(SB), Y1, Y1
+	VPADDD         counts<>+64(SB), Y15, Y2
+	VPSHUFB        ctrOrder<>+0(SB), Y2, Y2
+	VPADDD         counts<>+96(SB), Y15, Y3
+	VPSHUFB        ctrOrder<>+0(SB), Y3, Y3
+	VPADDD         counts<>+128(SB), Y15, Y4
+	VPSHUFB        ctrOrder<>+0(SB), Y4, Y4
+	VPADDD         counts<>+160(SB), Y15, Y5
+	VPSHUFB        ctrOrder<>+0(SB), Y5, Y5
+	VPADDD         counts<>+192(SB), Y15, Y6
+	VPSHUFB        ctrOrder<>+0(SB), Y6, Y6
+	VPADDD         counts<>+224(SB), Y15, Y7
+	VPSHUFB        ctrOrder<>+0(SB), Y7, Y7
+	VPADDD         counts<>+272(SB), Y15, Y15
+	VMOVDQU        Y15, 1024(R10)
+	VBROADCASTI128 (R10), Y15
+	VPXOR          Y15, Y0, Y0
+	VPXOR          Y15, Y1, Y1
+	VPXOR          Y15, Y2, Y2
+	VPXOR          Y15, Y3, Y3
+	VPXOR          Y15, Y4, Y4
+	VPXOR          Y15, Y5, Y5
+	VPXOR          Y15, Y6, Y6
+	VPXOR          Y15, Y7, Y7
+	VBROADCASTI128 16(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 32(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 48(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 64(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 80(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 96(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 112(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 128(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 144(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 160(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 176(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 192(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 208(R10), Y15
+	VAESENC        Y15, Y0, Y0
+	VAESENC        Y15, Y1, Y1
+	VAESENC        Y15, Y2, Y2
+	VAESENC        Y15, Y3, Y3
+	VAESENC        Y15, Y4, Y4
+	VAESENC        Y15, Y5, Y5
+	VAESENC        Y15, Y6, Y6
+	VAESENC        Y15, Y7, Y7
+	VBROADCASTI128 224(R10), Y15
+	VAESENCLAST    Y15, Y0, Y0
+	VAESENCLAST    Y15, Y1, Y1
+	VAESENCLAST    Y15, Y2, Y2
+	VAESENCLAST    Y15, Y3, Y3
+	VAESENCLAST    Y15, Y4, Y4
+	VAESENCLAST    Y15, Y5, Y5
+	VAESENCLAST    Y15, Y6, Y6
+	VAESENCLAST    Y15, Y7, Y7
+	VMOVDQU        Y0, 768(R10)
+	VMOVDQU        Y1, 800(R10)
+	VMOVDQU        Y2, 832(R10)
+	VMOVDQU        Y3, 864(R10)
+	VMOVDQU        Y4, 896(R10)
+	VMOVDQU        Y5, 928(R10)
+	VMOVDQU        Y6, 960(R10)
+	VMOVDQU        Y7, 992(R10)
+	LEAQ           768(R10), R11
+
+blocks:
+	CMPQ    DX, $0x10
+	JB      rest
+	VMOVDQU (SI), X12
+	VPXOR   (R11), X12, X12
+	VMOVDQU X12, (DI)
+	ADDQ    $0x10, SI
+	ADDQ    $0x10, DI
+	ADDQ    $0x10, R11
+	SUBQ    $0x10, DX
+	JMP     blocks
+
+rest:
+	TESTQ DX, DX
+	JE    crypted
+	XORL  AX, AX
+
+byte:
+	MOVB (SI)(AX*1), BL
+	XORB (R11)(AX*1), BL
+	MOVB BL, (DI)(AX*1)
+	INCQ AX
+	CMPQ AX, DX
+	JNE  byte
+
+crypted:
+end:
+	MOVQ       last+64(FP), AX
+	TESTQ      AX, AX
+	JE         unmasked
+	MOVQ       aadTotal+72(FP), AX
+	MOVQ       total+80(FP), BX
+	SHLQ       $0x03, AX
+	SHLQ       $0x03, BX
+	VMOVQ      BX, X12
+	VPINSRQ    $0x01, AX, X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    496(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+	VPSHUFB    byteOrder<>+0(SB), X8, X8
+	VPXOR      1056(R10), X8, X8
+	JMP        out
+
+unmasked:
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+out:
+	MOVQ    out+96(FP), AX
+	VMOVDQU X8, (AX)
+	VZEROALL
+	VMOVDQU Y0, (R10)
+	VMOVDQU Y0, 32(R10)
+	VMOVDQU Y0, 64(R10)
+	VMOVDQU Y0, 96(R10)
+	VMOVDQU Y0, 128(R10)
+	VMOVDQU Y0, 160(R10)
+	VMOVDQU Y0, 192(R10)
+	VMOVDQU Y0, 224(R10)
+	VMOVDQU Y0, 256(R10)
+	VMOVDQU Y0, 288(R10)
+	VMOVDQU Y0, 320(R10)
+	VMOVDQU Y0, 352(R10)
+	VMOVDQU Y0, 384(R10)
+	VMOVDQU Y0, 416(R10)
+	VMOVDQU Y0, 448(R10)
+	VMOVDQU Y0, 480(R10)
+	VMOVDQU Y0, 512(R10)
+	VMOVDQU Y0, 544(R10)
+	VMOVDQU Y0, 576(R10)
+	VMOVDQU Y0, 608(R10)
+	VMOVDQU Y0, 640(R10)
+	VMOVDQU Y0, 672(R10)
+	VMOVDQU Y0, 704(R10)
+	VMOVDQU Y0, 736(R10)
+	VMOVDQU Y0, 768(R10)
+	VMOVDQU Y0, 800(R10)
+	VMOVDQU Y0, 832(R10)
+	VMOVDQU Y0, 864(R10)
+	VMOVDQU Y0, 896(R10)
+	VMOVDQU Y0, 928(R10)
+	VMOVDQU Y0, 960(R10)
+	VMOVDQU Y0, 992(R10)
+	VMOVDQU Y0, 1024(R10)
+	VMOVDQU Y0, 1056(R10)
+	XORL    BX, BX
+	VZEROUPPER
+	RET
+
+// func seal128AESNI(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
+// Requires: AES, AVX, CMOV, PCLMULQDQ
+TEXT ·seal128AESNI(SB), NOSPLIT, $736-104
+	LEAQ         31(SP), R10
+	ANDQ         $-32, R10
+	MOVQ         key+40(FP), AX
+	MOVQ         nonce+48(FP), BX
+	VMOVQ        (BX), X1
+	VPINSRD      $0x02, 8(BX), X1, X1
+	MOVQ         ctr+56(FP), BX
+	VPINSRD      $0x03, BX, X1, X2
+	VMOVDQU      X2, 640(R10)
+	VMOVDQU      X2, 656(R10)
+	MOVL         $0x01000000, BX
+	VPINSRD      $0x03, BX, X1, X1
+	VMOVDQU      (AX), X2
+	VMOVDQU      X2, (R10)
+	VMOVDQA      X2, X0
+	VPXOR        X2, X1, X1
+	VMOVDQA      X2, X3
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+0(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 16(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+4(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 32(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+8(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 48(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+12(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 64(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+16(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 80(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+20(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 96(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+24(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 112(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+28(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 128(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+32(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 144(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+36(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 160(R10)
+	VAESENCLAST  X3, X0, X0
+	VAESENCLAST  X3, X1, X1
+	VMOVDQU      X1, 672(R10)
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	MOVQ         aad+24(FP), R8
+	MOVQ         na+32(FP), R9
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VPSHUFB    byteOrder<>+0(SB), X0, X0
+	VPSHUFD    $0xff, X0, X4
+	VPSRAD     $0x1f, X4, X4
+	VPAND      polynomial<>+0(SB), X4, X4
+	VPSRLQ     $0x3f, X0, X5
+	VPSLLDQ    $0x08, X5, X5
+	VPADDQ     X0, X0, X0
+	VPXOR      X4, X0, X0
+	VPXOR      X5, X0, X0
+	VMOVDQU    X0, 368(R10)
+	VPSHUFD    $0x4e, X0, X7
+	VPXOR      X0, X7, X7
+	VMOVDQU    X7, 496(R10)
+	VPCLMULQDQ $0x00, X0, X0, X4
+	VPCLMULQDQ $0x01, X0, X0, X5
+	VPCLMULQDQ $0x10, X0, X0, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X0, X0, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQA    X6, X1
+	VMOVDQU    X1, 352(R10)
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X1, X7, X7
+	VMOVDQU    X7, 480(R10)
+	VPCLMULQDQ $0x00, X1, X0, X4
+	VPCLMULQDQ $0x01, X1, X0, X5
+	VPCLMULQDQ $0x10, X1, X0, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X1, X0, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 336(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 464(R10)
+	VPCLMULQDQ $0x00, X1, X1, X4
+	VPCLMULQDQ $0x01, X1, X1, X5
+	VPCLMULQDQ $0x10, X1, X1, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X1, X1, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQA    X6, X2
+	VMOVDQU    X2, 320(R10)
+	VPSHUFD    $0x4e, X2, X7
+	VPXOR      X2, X7, X7
+	VMOVDQU    X7, 448(R10)
+	LEAQ       (DX)(R9*1), AX
+	CMPQ       AX, $0x00000040
+	JBE        enough
+	VMOVDQU    320(R10), X2
+	VMOVDQU    368(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 304(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 432(R10)
+	VMOVDQU    352(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 288(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 416(R10)
+	VMOVDQU    336(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 272(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 400(R10)
+	VMOVDQU    320(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 256(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 384(R10)
+
+enough:
+	VPXOR   X8, X8, X8
+	MOVQ    acc+88(FP), AX
+	TESTQ   AX, AX
+	JE      fresh
+	VMOVDQU (AX), X8
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+fresh:
+	MOVQ R8, R12
+	MOVQ R9, R13
+
+chunk1:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial3
+	MOVL    $0x00000080, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    384(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block2:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 128(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block2
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk1
+
+partial3:
+	TESTQ   R13, R13
+	JE      hashed5
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 688(R10)
+	XORL    AX, AX
+
+copied4:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 688(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied4
+	VMOVDQU    688(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed5:
+	CMPQ        DX, $0x00000080
+	JB          tail
+	VMOVDQU     640(R10), X15
+	VPADDD      counts<>+0(SB), X15, X0
+	VPSHUFB     ctrOrder<>+0(SB), X0, X0
+	VPADDD      counts<>+16(SB), X15, X1
+	VPSHUFB     ctrOrder<>+0(SB), X1, X1
+	VPADDD      counts<>+32(SB), X15, X2
+	VPSHUFB     ctrOrder<>+0(SB), X2, X2
+	VPADDD      counts<>+48(SB), X15, X3
+	VPSHUFB     ctrOrder<>+0(SB), X3, X3
+	VPADDD      counts<>+64(SB), X15, X4
+	VPSHUFB     ctrOrder<>+0(SB), X4, X4
+	VPADDD      counts<>+80(SB), X15, X5
+	VPSHUFB     ctrOrder<>+0(SB), X5, X5
+	VPADDD      counts<>+96(SB), X15, X6
+	VPSHUFB     ctrOrder<>+0(SB), X6, X6
+	VPADDD      counts<>+112(SB), X15, X7
+	VPSHUFB     ctrOrder<>+0(SB), X7, X7
+	VPADDD      counts<>+256(SB), X15, X15
+	VMOVDQU     X15, 640(R10)
+	VMOVDQU     (R10), X15
+	VPXOR       X15, X0, X0
+	VPXOR       X15, X1, X1
+	VPXOR       X15, X2, X2
+	VPXOR       X15, X3, X3
+	VPXOR       X15, X4, X4
+	VPXOR       X15, X5, X5
+	VPXOR       X15, X6, X6
+	VPXOR       X15, X7, X7
+	VMOVDQU     16(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     32(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     48(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     64(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     80(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     96(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     112(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     128(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     144(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     160(R10), X15
+	VAESENCLAST X15, X0, X0
+	VAESENCLAST X15, X1, X1
+	VAESENCLAST X15, X2, X2
+	VAESENCLAST X15, X3, X3
+	VAESENCLAST X15, X4, X4
+	VAESENCLAST X15, X5, X5
+	VAESENCLAST X15, X6, X6
+	VAESENCLAST X15, X7, X7
+	VPXOR       (SI), X0, X0
+	VPXOR       16(SI), X1, X1
+	VPXOR       32(SI), X2, X2
+	VPXOR       48(SI), X3, X3
+	VPXOR       64(SI), X4, X4
+	VPXOR       80(SI), X5, X5
+	VPXOR       96(SI), X6, X6
+	VPXOR       112(SI), X7, X7
+	VMOVDQU     X0, (DI)
+	VMOVDQU     X1, 16(DI)
+	VMOVDQU     X2, 32(DI)
+	VMOVDQU     X3, 48(DI)
+	VMOVDQU     X4, 64(DI)
+	VMOVDQU     X5, 80(DI)
+	VMOVDQU     X6, 96(DI)
+	VMOVDQU     X7, 112(DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	SUBQ        $0x00000080, DX
+	CMPQ        DX, $0x00000080
+	JB          grouped
+
+groups:
+	VMOVDQU     640(R10), X15
+	VPADDD      counts<>+0(SB), X15, X0
+	VPSHUFB     ctrOrder<>+0(SB), X0, X0
+	VPADDD      counts<>+16(SB), X15, X1
+	VPSHUFB     ctrOrder<>+0(SB), X1, X1
+	VPADDD      counts<>+32(SB), X15, X2
+	VPSHUFB     ctrOrder<>+0(SB), X2, X2
+	VPADDD      counts<>+48(SB), X15, X3
+	VPSHUFB     ctrOrder<>+0(SB), X3, X3
+	VPADDD      counts<>+64(SB), X15, X4
+	VPSHUFB     ctrOrder<>+0(SB), X4, X4
+	VPADDD      counts<>+80(SB), X15, X5
+	VPSHUFB     ctrOrder<>+0(SB), X5, X5
+	VPADDD      counts<>+96(SB), X15, X6
+	VPSHUFB     ctrOrder<>+0(SB), X6, X6
+	VPADDD      counts<>+112(SB), X15, X7
+	VPSHUFB     ctrOrder<>+0(SB), X7, X7
+	VPADDD      counts<>+256(SB), X15, X15
+	VMOVDQU     X15, 640(R10)
+	VMOVDQU     (R10), X15
+	VPXOR       X15, X0, X0
+	VPXOR       X15, X1, X1
+	VPXOR       X15, X2, X2
+	VPXOR       X15, X3, X3
+	VPXOR       X15, X4, X4
+	VPXOR       X15, X5, X5
+	VPXOR       X15, X6, X6
+	VPXOR       X15, X7, X7
+	VMOVDQU     16(R10), X15
+	VAESENC     X15, X0, X0
+	VMOVDQU     -128(DI), X12
+	VAESENC     X15, X1, X1
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X2, X2
+	VPXOR       X8, X12, X12
+	VAESENC     X15, X3, X3
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X5, X5
+	VPCLMULQDQ  $0x00, 384(R10), X13, X10
+	VAESENC     X15, X6, X6
+	VPCLMULQDQ  $0x00, 256(R10), X12, X9
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x11, 256(R10), X12, X11
+	VMOVDQU     32(R10), X15
+	VAESENC     X15, X0, X0
+	VMOVDQU     -112(DI), X12
+	VAESENC     X15, X1, X1
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X2, X2
+	VPSHUFD     $0x4e, X12, X13
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x00, 400(R10), X13, X13
+	VAESENC     X15, X4, X4
+	VPCLMULQDQ  $0x00, 272(R10), X12, X14
+	VAESENC     X15, X5, X5
+	VPCLMULQDQ  $0x11, 272(R10), X12, X12
+	VAESENC     X15, X6, X6
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X7, X7
+	VPXOR       X14, X9, X9
+	VMOVDQU     48(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X1, X1
+	VMOVDQU     -96(DI), X12
+	VAESENC     X15, X2, X2
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X3, X3
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X13, X13
+	VPCLMULQDQ  $0x00, 416(R10), X13, X13
+	VAESENC     X15, X5, X5
+	VPCLMULQDQ  $0x00, 288(R10), X12, X14
+	VAESENC     X15, X6, X6
+	VPCLMULQDQ  $0x11, 288(R10), X12, X12
+	VAESENC     X15, X7, X7
+	VPXOR       X13, X10, X10
+	VMOVDQU     64(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X1, X1
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X2, X2
+	VMOVDQU     -80(DI), X12
+	VAESENC     X15, X3, X3
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X4, X4
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X5, X5
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X6, X6
+	VPCLMULQDQ  $0x00, 432(R10), X13, X13
+	VPCLMULQDQ  $0x00, 304(R10), X12, X14
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x11, 304(R10), X12, X12
+	VMOVDQU     80(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X1, X1
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X2, X2
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X3, X3
+	VMOVDQU     -64(DI), X12
+	VAESENC     X15, X4, X4
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X5, X5
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X6, X6
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x00, 448(R10), X13, X13
+	VMOVDQU     96(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x00, 320(R10), X12, X14
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x11, 320(R10), X12, X12
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X2, X2
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X3, X3
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X4, X4
+	VMOVDQU     -48(DI), X12
+	VAESENC     X15, X5, X5
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X6, X6
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X13, X13
+	VMOVDQU     112(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x00, 464(R10), X13, X13
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 336(R10), X12, X14
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x11, 336(R10), X12, X12
+	VAESENC     X15, X3, X3
+	VPXOR       X13, X10, X10
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X5, X5
+	VMOVDQU     -32(DI), X12
+	VAESENC     X15, X6, X6
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X7, X7
+	VPSHUFD     $0x4e, X12, X13
+	VMOVDQU     128(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 480(R10), X13, X13
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x00, 352(R10), X12, X14
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x11, 352(R10), X12, X12
+	VAESENC     X15, X4, X4
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X5, X5
+	VPXOR       X14, X9, X9
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X6, X6
+	VMOVDQU     -16(DI), X12
+	VAESENC     X15, X7, X7
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VMOVDQU     144(R10), X15
+	VAESENC     X15, X0, X0
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X1, X1
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x00, 496(R10), X13, X13
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x00, 368(R10), X12, X14
+	VAESENC     X15, X4, X4
+	VPCLMULQDQ  $0x11, 368(R10), X12, X12
+	VAESENC     X15, X5, X5
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X6, X6
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X11, X11
+	VPXOR       X9, X10, X10
+	VPXOR       X11, X10, X10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD     $0x4e, X9, X9
+	VPXOR       X9, X10, X10
+	VPXOR       X13, X10, X10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD     $0x4e, X10, X10
+	VPXOR       X10, X11, X11
+	VPXOR       X13, X11, X11
+	VMOVDQA     X11, X8
+	VMOVDQU     160(R10), X15
+	VAESENCLAST X15, X0, X0
+	VAESENCLAST X15, X1, X1
+	VAESENCLAST X15, X2, X2
+	VAESENCLAST X15, X3, X3
+	VAESENCLAST X15, X4, X4
+	VAESENCLAST X15, X5, X5
+	VAESENCLAST X15, X6, X6
+	VAESENCLAST X15, X7, X7
+	VPXOR       (SI), X0, X0
+	VPXOR       16(SI), X1, X1
+	VPXOR       32(SI), X2, X2
+	VPXOR       48(SI), X3, X3
+	VPXOR       64(SI), X4, X4
+	VPXOR       80(SI), X5, X5
+	VPXOR       96(SI), X6, X6
+	VPXOR       112(SI), X7, X7
+	VMOVDQU     X0, (DI)
+	VMOVDQU     X1, 16(DI)
+	VMOVDQU     X2, 32(DI)
+	VMOVDQU     X3, 48(DI)
+	VMOVDQU     X4, 64(DI)
+	VMOVDQU     X5, 80(DI)
+	VMOVDQU     X6, 96(DI)
+	VMOVDQU     X7, 112(DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	SUBQ        $0x00000080, DX
+	CMPQ        DX, $0x00000080
+	JAE         groups
+
+grouped:
+	VMOVDQU    -128(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 384(R10), X13, X10
+	VPCLMULQDQ $0x00, 256(R10), X12, X9
+	VPCLMULQDQ $0x11, 256(R10), X12, X11
+	VMOVDQU    -112(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 400(R10), X13, X13
+	VPCLMULQDQ $0x00, 272(R10), X12, X14
+	VPCLMULQDQ $0x11, 272(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -96(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 416(R10), X13, X13
+	VPCLMULQDQ $0x00, 288(R10), X12, X14
+	VPCLMULQDQ $0x11, 288(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -80(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 432(R10), X13, X13
+	VPCLMULQDQ $0x00, 304(R10), X12, X14
+	VPCLMULQDQ $0x11, 304(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -64(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 448(R10), X13, X13
+	VPCLMULQDQ $0x00, 320(R10), X12, X14
+	VPCLMULQDQ $0x11, 320(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -48(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 464(R10), X13, X13
+	VPCLMULQDQ $0x00, 336(R10), X12, X14
+	VPCLMULQDQ $0x11, 336(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -32(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 480(R10), X13, X13
+	VPCLMULQDQ $0x00, 352(R10), X12, X14
+	VPCLMULQDQ $0x11, 352(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -16(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 496(R10), X13, X13
+	VPCLMULQDQ $0x00, 368(R10), X12, X14
+	VPCLMULQDQ $0x11, 368(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+
+tail:
+	TESTQ       DX, DX
+	JE          end
+	VMOVDQU     640(R10), X15
+	VPADDD      counts<>+0(SB), X15, X0
+	VPSHUFB     ctrOrder<>+0(SB), X0, X0
+	VPADDD      counts<>+16(SB), X15, X1
+	VPSHUFB     ctrOrder<>+0(SB), X1, X1
+	VPADDD      counts<>+32(SB), X15, X2
+	VPSHUFB     ctrOrder<>+0(SB), X2, X2
+	VPADDD      counts<>+48(SB), X15, X3
+	VPSHUFB     ctrOrder<>+0(SB), X3, X3
+	VPADDD      counts<>+64(SB), X15, X4
+	VPSHUFB     ctrOrder<>+0(SB), X4, X4
+	VPADDD      counts<>+80(SB), X15, X5
+	VPSHUFB     ctrOrder<>+0(SB), X5, X5
+	VPADDD      counts<>+96(SB), X15, X6
+	VPSHUFB     ctrOrder<>+0(SB), X6, X6
+	VPADDD      counts<>+112(SB), X15, X7
+	VPSHUFB     ctrOrder<>+0(SB), X7, X7
+	VPADDD      counts<>+256(SB), X15, X15
+	VMOVDQU     X15, 640(R10)
+	VMOVDQU     (R10), X15
+	VPXOR       X15, X0, X0
+	VPXOR       X15, X1, X1
+	VPXOR       X15, X2, X2
+	VPXOR       X15, X3, X3
+	VPXOR       X15, X4, X4
+	VPXOR       X15, X5, X5
+	VPXOR       X15, X6, X6
+	VPXOR       X15, X7, X7
+	VMOVDQU     16(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     32(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     48(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     64(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     80(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     96(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     112(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     128(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     144(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     160(R10), X15
+	VAESENCLAST X15, X0, X0
+	VAESENCLAST X15, X1, X1
+	VAESENCLAST X15, X2, X2
+	VAESENCLAST X15, X3, X3
+	VAESENCLAST X15, X4, X4
+	VAESENCLAST X15, X5, X5
+	VAESENCLAST X15, X6, X6
+	VAESENCLAST X15, X7, X7
+	VMOVDQU     X0, 512(R10)
+	VMOVDQU     X1, 528(R10)
+	VMOVDQU     X2, 544(R10)
+	VMOVDQU     X3, 560(R10)
+	VMOVDQU     X4, 576(R10)
+	VMOVDQU     X5, 592(R10)
+	VMOVDQU     X6, 608(R10)
+	VMOVDQU     X7, 624(R10)
+	MOVQ        DI, R12
+	MOVQ        DX, R13
+	LEAQ        512(R10), R11
+
+blocks:
+	CMPQ    DX, $0x10
+	JB      rest
+	VMOVDQU (SI), X12
+	VPXOR   (R11), X12, X12
+	VMOVDQU X12, (DI)
+	ADDQ    $0x10, SI
+	ADDQ    $0x10, DI
+	ADDQ    $0x10, R11
+	SUBQ    $0x10, DX
+	JMP     blocks
+
+rest:
+	TESTQ DX, DX
+	JE    crypted
+	XORL  AX, AX
+
+byte:
+	MOVB (SI)(AX*1), BL
+	XORB (R11)(AX*1), BL
+	MOVB BL, (DI)(AX*1)
+	INCQ AX
+	CMPQ AX, DX
+	JNE  byte
+
+crypted:
+chunk6:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial8
+	MOVL    $0x00000080, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    384(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block7:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 128(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block7
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk6
+
+partial8:
+	TESTQ   R13, R13
+	JE      hashed10
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 688(R10)
+	XORL    AX, AX
+
+copied9:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 688(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied9
+	VMOVDQU    688(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed10:
+end:
+	MOVQ       last+64(FP), AX
+	TESTQ      AX, AX
+	JE         unmasked
+	MOVQ       aadTotal+72(FP), AX
+	MOVQ       total+80(FP), BX
+	SHLQ       $0x03, AX
+	SHLQ       $0x03, BX
+	VMOVQ      BX, X12
+	VPINSRQ    $0x01, AX, X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+	VPSHUFB    byteOrder<>+0(SB), X8, X8
+	VPXOR      672(R10), X8, X8
+	JMP        out
+
+unmasked:
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+out:
+	MOVQ    out+96(FP), AX
+	VMOVDQU X8, (AX)
+	VZEROALL
+	VMOVDQU Y0, (R10)
+	VMOVDQU Y0, 32(R10)
+	VMOVDQU Y0, 64(R10)
+	VMOVDQU Y0, 96(R10)
+	VMOVDQU Y0, 128(R10)
+	VMOVDQU Y0, 160(R10)
+	VMOVDQU Y0, 192(R10)
+	VMOVDQU Y0, 224(R10)
+	VMOVDQU Y0, 256(R10)
+	VMOVDQU Y0, 288(R10)
+	VMOVDQU Y0, 320(R10)
+	VMOVDQU Y0, 352(R10)
+	VMOVDQU Y0, 384(R10)
+	VMOVDQU Y0, 416(R10)
+	VMOVDQU Y0, 448(R10)
+	VMOVDQU Y0, 480(R10)
+	VMOVDQU Y0, 512(R10)
+	VMOVDQU Y0, 544(R10)
+	VMOVDQU Y0, 576(R10)
+	VMOVDQU Y0, 608(R10)
+	VMOVDQU Y0, 640(R10)
+	VMOVDQU Y0, 672(R10)
+	XORL    BX, BX
+	VZEROUPPER
+	RET
+
+// func open128AESNI(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
+// Requires: AES, AVX, CMOV, PCLMULQDQ
+TEXT ·open128AESNI(SB), NOSPLIT, $736-104
+	LEAQ         31(SP), R10
+	ANDQ         $-32, R10
+	MOVQ         key+40(FP), AX
+	MOVQ         nonce+48(FP), BX
+	VMOVQ        (BX), X1
+	VPINSRD      $0x02, 8(BX), X1, X1
+	MOVQ         ctr+56(FP), BX
+	VPINSRD      $0x03, BX, X1, X2
+	VMOVDQU      X2, 640(R10)
+	VMOVDQU      X2, 656(R10)
+	MOVL         $0x01000000, BX
+	VPINSRD      $0x03, BX, X1, X1
+	VMOVDQU      (AX), X2
+	VMOVDQU      X2, (R10)
+	VMOVDQA      X2, X0
+	VPXOR        X2, X1, X1
+	VMOVDQA      X2, X3
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+0(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 16(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+4(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 32(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+8(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 48(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+12(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 64(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+16(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 80(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+20(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 96(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+24(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 112(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+28(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 128(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+32(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 144(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+36(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQA      X2, X3
+	VMOVDQU      X3, 160(R10)
+	VAESENCLAST  X3, X0, X0
+	VAESENCLAST  X3, X1, X1
+	VMOVDQU      X1, 672(R10)
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	MOVQ         aad+24(FP), R8
+	MOVQ         na+32(FP), R9
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VPSHUFB    byteOrder<>+0(SB), X0, X0
+	VPSHUFD    $0xff, X0, X4
+	VPSRAD     $0x1f, X4, X4
+	VPAND      polynomial<>+0(SB), X4, X4
+	VPSRLQ     $0x3f, X0, X5
+	VPSLLDQ    $0x08, X5, X5
+	VPADDQ     X0, X0, X0
+	VPXOR      X4, X0, X0
+	VPXOR      X5, X0, X0
+	VMOVDQU    X0, 368(R10)
+	VPSHUFD    $0x4e, X0, X7
+	VPXOR      X0, X7, X7
+	VMOVDQU    X7, 496(R10)
+	VPCLMULQDQ $0x00, X0, X0, X4
+	VPCLMULQDQ $0x01, X0, X0, X5
+	VPCLMULQDQ $0x10, X0, X0, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X0, X0, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQA    X6, X1
+	VMOVDQU    X1, 352(R10)
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X1, X7, X7
+	VMOVDQU    X7, 480(R10)
+	VPCLMULQDQ $0x00, X1, X0, X4
+	VPCLMULQDQ $0x01, X1, X0, X5
+	VPCLMULQDQ $0x10, X1, X0, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X1, X0, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 336(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 464(R10)
+	VPCLMULQDQ $0x00, X1, X1, X4
+	VPCLMULQDQ $0x01, X1, X1, X5
+	VPCLMULQDQ $0x10, X1, X1, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X1, X1, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQA    X6, X2
+	VMOVDQU    X2, 320(R10)
+	VPSHUFD    $0x4e, X2, X7
+	VPXOR      X2, X7, X7
+	VMOVDQU    X7, 448(R10)
+	LEAQ       (DX)(R9*1), AX
+	CMPQ       AX, $0x00000040
+	JBE        enough
+	VMOVDQU    320(R10), X2
+	VMOVDQU    368(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 304(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 432(R10)
+	VMOVDQU    352(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 288(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 416(R10)
+	VMOVDQU    336(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 272(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 400(R10)
+	VMOVDQU    320(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 256(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 384(R10)
+
+enough:
+	VPXOR   X8, X8, X8
+	MOVQ    acc+88(FP), AX
+	TESTQ   AX, AX
+	JE      fresh
+	VMOVDQU (AX), X8
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+fresh:
+	MOVQ R8, R12
+	MOVQ R9, R13
+
+chunk1:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial3
+	MOVL    $0x00000080, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    384(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block2:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 128(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block2
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk1
+
+partial3:
+	TESTQ   R13, R13
+	JE      hashed5
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 688(R10)
+	XORL    AX, AX
+
+copied4:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 688(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied4
+	VMOVDQU    688(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed5:
+	CMPQ DX, $0x00000080
+	JB   tail
+
+groups:
+	VMOVDQU     640(R10), X15
+	VPADDD      counts<>+0(SB), X15, X0
+	VPSHUFB     ctrOrder<>+0(SB), X0, X0
+	VPADDD      counts<>+16(SB), X15, X1
+	VPSHUFB     ctrOrder<>+0(SB), X1, X1
+	VPADDD      counts<>+32(SB), X15, X2
+	VPSHUFB     ctrOrder<>+0(SB), X2, X2
+	VPADDD      counts<>+48(SB), X15, X3
+	VPSHUFB     ctrOrder<>+0(SB), X3, X3
+	VPADDD      counts<>+64(SB), X15, X4
+	VPSHUFB     ctrOrder<>+0(SB), X4, X4
+	VPADDD      counts<>+80(SB), X15, X5
+	VPSHUFB     ctrOrder<>+0(SB), X5, X5
+	VPADDD      counts<>+96(SB), X15, X6
+	VPSHUFB     ctrOrder<>+0(SB), X6, X6
+	VPADDD      counts<>+112(SB), X15, X7
+	VPSHUFB     ctrOrder<>+0(SB), X7, X7
+	VPADDD      counts<>+256(SB), X15, X15
+	VMOVDQU     X15, 640(R10)
+	VMOVDQU     (R10), X15
+	VPXOR       X15, X0, X0
+	VPXOR       X15, X1, X1
+	VPXOR       X15, X2, X2
+	VPXOR       X15, X3, X3
+	VPXOR       X15, X4, X4
+	VPXOR       X15, X5, X5
+	VPXOR       X15, X6, X6
+	VPXOR       X15, X7, X7
+	VMOVDQU     16(R10), X15
+	VAESENC     X15, X0, X0
+	VMOVDQU     (SI), X12
+	VAESENC     X15, X1, X1
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X2, X2
+	VPXOR       X8, X12, X12
+	VAESENC     X15, X3, X3
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X5, X5
+	VPCLMULQDQ  $0x00, 384(R10), X13, X10
+	VAESENC     X15, X6, X6
+	VPCLMULQDQ  $0x00, 256(R10), X12, X9
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x11, 256(R10), X12, X11
+	VMOVDQU     32(R10), X15
+	VAESENC     X15, X0, X0
+	VMOVDQU     16(SI), X12
+	VAESENC     X15, X1, X1
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X2, X2
+	VPSHUFD     $0x4e, X12, X13
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x00, 400(R10), X13, X13
+	VAESENC     X15, X4, X4
+	VPCLMULQDQ  $0x00, 272(R10), X12, X14
+	VAESENC     X15, X5, X5
+	VPCLMULQDQ  $0x11, 272(R10), X12, X12
+	VAESENC     X15, X6, X6
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X7, X7
+	VPXOR       X14, X9, X9
+	VMOVDQU     48(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X1, X1
+	VMOVDQU     32(SI), X12
+	VAESENC     X15, X2, X2
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X3, X3
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X13, X13
+	VPCLMULQDQ  $0x00, 416(R10), X13, X13
+	VAESENC     X15, X5, X5
+	VPCLMULQDQ  $0x00, 288(R10), X12, X14
+	VAESENC     X15, X6, X6
+	VPCLMULQDQ  $0x11, 288(R10), X12, X12
+	VAESENC     X15, X7, X7
+	VPXOR       X13, X10, X10
+	VMOVDQU     64(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X1, X1
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X2, X2
+	VMOVDQU     48(SI), X12
+	VAESENC     X15, X3, X3
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X4, X4
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X5, X5
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X6, X6
+	VPCLMULQDQ  $0x00, 432(R10), X13, X13
+	VPCLMULQDQ  $0x00, 304(R10), X12, X14
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x11, 304(R10), X12, X12
+	VMOVDQU     80(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X1, X1
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X2, X2
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X3, X3
+	VMOVDQU     64(SI), X12
+	VAESENC     X15, X4, X4
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X5, X5
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X6, X6
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x00, 448(R10), X13, X13
+	VMOVDQU     96(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x00, 320(R10), X12, X14
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x11, 320(R10), X12, X12
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X2, X2
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X3, X3
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X4, X4
+	VMOVDQU     80(SI), X12
+	VAESENC     X15, X5, X5
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X6, X6
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X13, X13
+	VMOVDQU     112(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x00, 464(R10), X13, X13
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 336(R10), X12, X14
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x11, 336(R10), X12, X12
+	VAESENC     X15, X3, X3
+	VPXOR       X13, X10, X10
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X5, X5
+	VMOVDQU     96(SI), X12
+	VAESENC     X15, X6, X6
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X7, X7
+	VPSHUFD     $0x4e, X12, X13
+	VMOVDQU     128(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 480(R10), X13, X13
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x00, 352(R10), X12, X14
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x11, 352(R10), X12, X12
+	VAESENC     X15, X4, X4
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X5, X5
+	VPXOR       X14, X9, X9
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X6, X6
+	VMOVDQU     112(SI), X12
+	VAESENC     X15, X7, X7
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VMOVDQU     144(R10), X15
+	VAESENC     X15, X0, X0
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X1, X1
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x00, 496(R10), X13, X13
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x00, 368(R10), X12, X14
+	VAESENC     X15, X4, X4
+	VPCLMULQDQ  $0x11, 368(R10), X12, X12
+	VAESENC     X15, X5, X5
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X6, X6
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X11, X11
+	VPXOR       X9, X10, X10
+	VPXOR       X11, X10, X10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD     $0x4e, X9, X9
+	VPXOR       X9, X10, X10
+	VPXOR       X13, X10, X10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD     $0x4e, X10, X10
+	VPXOR       X10, X11, X11
+	VPXOR       X13, X11, X11
+	VMOVDQA     X11, X8
+	VMOVDQU     160(R10), X15
+	VAESENCLAST X15, X0, X0
+	VAESENCLAST X15, X1, X1
+	VAESENCLAST X15, X2, X2
+	VAESENCLAST X15, X3, X3
+	VAESENCLAST X15, X4, X4
+	VAESENCLAST X15, X5, X5
+	VAESENCLAST X15, X6, X6
+	VAESENCLAST X15, X7, X7
+	VPXOR       (SI), X0, X0
+	VPXOR       16(SI), X1, X1
+	VPXOR       32(SI), X2, X2
+	VPXOR       48(SI), X3, X3
+	VPXOR       64(SI), X4, X4
+	VPXOR       80(SI), X5, X5
+	VPXOR       96(SI), X6, X6
+	VPXOR       112(SI), X7, X7
+	VMOVDQU     X0, (DI)
+	VMOVDQU     X1, 16(DI)
+	VMOVDQU     X2, 32(DI)
+	VMOVDQU     X3, 48(DI)
+	VMOVDQU     X4, 64(DI)
+	VMOVDQU     X5, 80(DI)
+	VMOVDQU     X6, 96(DI)
+	VMOVDQU     X7, 112(DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	SUBQ        $0x00000080, DX
+	CMPQ        DX, $0x00000080
+	JAE         groups
+
+tail:
+	TESTQ DX, DX
+	JE    end
+	MOVQ  SI, R12
+	MOVQ  DX, R13
+
+chunk6:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial8
+	MOVL    $0x00000080, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    384(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block7:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 128(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block7
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk6
+
+partial8:
+	TESTQ   R13, R13
+	JE      hashed10
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 688(R10)
+	XORL    AX, AX
+
+copied9:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 688(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied9
+	VMOVDQU    688(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed10:
+	VMOVDQU     640(R10), X15
+	VPADDD      counts<>+0(SB), X15, X0
+	VPSHUFB     ctrOrder<>+0(SB), X0, X0
+	VPADDD      counts<>+16(SB), X15, X1
+	VPSHUFB     ctrOrder<>+0(SB), X1, X1
+	VPADDD      counts<>+32(SB), X15, X2
+	VPSHUFB     ctrOrder<>+0(SB), X2, X2
+	VPADDD      counts<>+48(SB), X15, X3
+	VPSHUFB     ctrOrder<>+0(SB), X3, X3
+	VPADDD      counts<>+64(SB), X15, X4
+	VPSHUFB     ctrOrder<>+0(SB), X4, X4
+	VPADDD      counts<>+80(SB), X15, X5
+	VPSHUFB     ctrOrder<>+0(SB), X5, X5
+	VPADDD      counts<>+96(SB), X15, X6
+	VPSHUFB     ctrOrder<>+0(SB), X6, X6
+	VPADDD      counts<>+112(SB), X15, X7
+	VPSHUFB     ctrOrder<>+0(SB), X7, X7
+	VPADDD      counts<>+256(SB), X15, X15
+	VMOVDQU     X15, 640(R10)
+	VMOVDQU     (R10), X15
+	VPXOR       X15, X0, X0
+	VPXOR       X15, X1, X1
+	VPXOR       X15, X2, X2
+	VPXOR       X15, X3, X3
+	VPXOR       X15, X4, X4
+	VPXOR       X15, X5, X5
+	VPXOR       X15, X6, X6
+	VPXOR       X15, X7, X7
+	VMOVDQU     16(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     32(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     48(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     64(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     80(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     96(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     112(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     128(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     144(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     160(R10), X15
+	VAESENCLAST X15, X0, X0
+	VAESENCLAST X15, X1, X1
+	VAESENCLAST X15, X2, X2
+	VAESENCLAST X15, X3, X3
+	VAESENCLAST X15, X4, X4
+	VAESENCLAST X15, X5, X5
+	VAESENCLAST X15, X6, X6
+	VAESENCLAST X15, X7, X7
+	VMOVDQU     X0, 512(R10)
+	VMOVDQU     X1, 528(R10)
+	VMOVDQU     X2, 544(R10)
+	VMOVDQU     X3, 560(R10)
+	VMOVDQU     X4, 576(R10)
+	VMOVDQU     X5, 592(R10)
+	VMOVDQU     X6, 608(R10)
+	VMOVDQU     X7, 624(R10)
+	LEAQ        512(R10), R11
+
+blocks:
+	CMPQ    DX, $0x10
+	JB      rest
+	VMOVDQU (SI), X12
+	VPXOR   (R11), X12, X12
+	VMOVDQU X12, (DI)
+	ADDQ    $0x10, SI
+	ADDQ    $0x10, DI
+	ADDQ    $0x10, R11
+	SUBQ    $0x10, DX
+	JMP     blocks
+
+rest:
+	TESTQ DX, DX
+	JE    crypted
+	XORL  AX, AX
+
+byte:
+	MOVB (SI)(AX*1), BL
+	XORB (R11)(AX*1), BL
+	MOVB BL, (DI)(AX*1)
+	INCQ AX
+	CMPQ AX, DX
+	JNE  byte
+
+crypted:
+end:
+	MOVQ       last+64(FP), AX
+	TESTQ      AX, AX
+	JE         unmasked
+	MOVQ       aadTotal+72(FP), AX
+	MOVQ       total+80(FP), BX
+	SHLQ       $0x03, AX
+	SHLQ       $0x03, BX
+	VMOVQ      BX, X12
+	VPINSRQ    $0x01, AX, X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+	VPSHUFB    byteOrder<>+0(SB), X8, X8
+	VPXOR      672(R10), X8, X8
+	JMP        out
+
+unmasked:
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+out:
+	MOVQ    out+96(FP), AX
+	VMOVDQU X8, (AX)
+	VZEROALL
+	VMOVDQU Y0, (R10)
+	VMOVDQU Y0, 32(R10)
+	VMOVDQU Y0, 64(R10)
+	VMOVDQU Y0, 96(R10)
+	VMOVDQU Y0, 128(R10)
+	VMOVDQU Y0, 160(R10)
+	VMOVDQU Y0, 192(R10)
+	VMOVDQU Y0, 224(R10)
+	VMOVDQU Y0, 256(R10)
+	VMOVDQU Y0, 288(R10)
+	VMOVDQU Y0, 320(R10)
+	VMOVDQU Y0, 352(R10)
+	VMOVDQU Y0, 384(R10)
+	VMOVDQU Y0, 416(R10)
+	VMOVDQU Y0, 448(R10)
+	VMOVDQU Y0, 480(R10)
+	VMOVDQU Y0, 512(R10)
+	VMOVDQU Y0, 544(R10)
+	VMOVDQU Y0, 576(R10)
+	VMOVDQU Y0, 608(R10)
+	VMOVDQU Y0, 640(R10)
+	VMOVDQU Y0, 672(R10)
+	XORL    BX, BX
+	VZEROUPPER
+	RET
+
+// func seal256AESNI(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
+// Requires: AES, AVX, CMOV, PCLMULQDQ
+TEXT ·seal256AESNI(SB), NOSPLIT, $736-104
+	LEAQ         31(SP), R10
+	ANDQ         $-32, R10
+	MOVQ         key+40(FP), AX
+	MOVQ         nonce+48(FP), BX
+	VMOVQ        (BX), X1
+	VPINSRD      $0x02, 8(BX), X1, X1
+	MOVQ         ctr+56(FP), BX
+	VPINSRD      $0x03, BX, X1, X2
+	VMOVDQU      X2, 640(R10)
+	VMOVDQU      X2, 656(R10)
+	MOVL         $0x01000000, BX
+	VPINSRD      $0x03, BX, X1, X1
+	VMOVDQU      (AX), X2
+	VMOVDQU      X2, (R10)
+	VMOVDQA      X2, X0
+	VPXOR        X2, X1, X1
+	VMOVDQU      16(AX), X3
+	VMOVDQU      X3, 16(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+0(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 32(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 48(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+4(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 64(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 80(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+8(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 96(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 112(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+12(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 128(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 144(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+16(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 160(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 176(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+20(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 192(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 208(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+24(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 224(R10)
+	VAESENCLAST  X2, X0, X0
+	VAESENCLAST  X2, X1, X1
+	VMOVDQU      X1, 672(R10)
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	MOVQ         aad+24(FP), R8
+	MOVQ         na+32(FP), R9
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VPSHUFB    byteOrder<>+0(SB), X0, X0
+	VPSHUFD    $0xff, X0, X4
+	VPSRAD     $0x1f, X4, X4
+	VPAND      polynomial<>+0(SB), X4, X4
+	VPSRLQ     $0x3f, X0, X5
+	VPSLLDQ    $0x08, X5, X5
+	VPADDQ     X0, X0, X0
+	VPXOR      X4, X0, X0
+	VPXOR      X5, X0, X0
+	VMOVDQU    X0, 368(R10)
+	VPSHUFD    $0x4e, X0, X7
+	VPXOR      X0, X7, X7
+	VMOVDQU    X7, 496(R10)
+	VPCLMULQDQ $0x00, X0, X0, X4
+	VPCLMULQDQ $0x01, X0, X0, X5
+	VPCLMULQDQ $0x10, X0, X0, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X0, X0, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQA    X6, X1
+	VMOVDQU    X1, 352(R10)
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X1, X7, X7
+	VMOVDQU    X7, 480(R10)
+	VPCLMULQDQ $0x00, X1, X0, X4
+	VPCLMULQDQ $0x01, X1, X0, X5
+	VPCLMULQDQ $0x10, X1, X0, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X1, X0, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 336(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 464(R10)
+	VPCLMULQDQ $0x00, X1, X1, X4
+	VPCLMULQDQ $0x01, X1, X1, X5
+	VPCLMULQDQ $0x10, X1, X1, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X1, X1, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQA    X6, X2
+	VMOVDQU    X2, 320(R10)
+	VPSHUFD    $0x4e, X2, X7
+	VPXOR      X2, X7, X7
+	VMOVDQU    X7, 448(R10)
+	LEAQ       (DX)(R9*1), AX
+	CMPQ       AX, $0x00000040
+	JBE        enough
+	VMOVDQU    320(R10), X2
+	VMOVDQU    368(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 304(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 432(R10)
+	VMOVDQU    352(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 288(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 416(R10)
+	VMOVDQU    336(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 272(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 400(R10)
+	VMOVDQU    320(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 256(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 384(R10)
+
+enough:
+	VPXOR   X8, X8, X8
+	MOVQ    acc+88(FP), AX
+	TESTQ   AX, AX
+	JE      fresh
+	VMOVDQU (AX), X8
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+fresh:
+	MOVQ R8, R12
+	MOVQ R9, R13
+
+chunk1:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial3
+	MOVL    $0x00000080, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    384(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block2:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 128(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block2
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk1
+
+partial3:
+	TESTQ   R13, R13
+	JE      hashed5
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 688(R10)
+	XORL    AX, AX
+
+copied4:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 688(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied4
+	VMOVDQU    688(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed5:
+	CMPQ        DX, $0x00000080
+	JB          tail
+	VMOVDQU     640(R10), X15
+	VPADDD      counts<>+0(SB), X15, X0
+	VPSHUFB     ctrOrder<>+0(SB), X0, X0
+	VPADDD      counts<>+16(SB), X15, X1
+	VPSHUFB     ctrOrder<>+0(SB), X1, X1
+	VPADDD      counts<>+32(SB), X15, X2
+	VPSHUFB     ctrOrder<>+0(SB), X2, X2
+	VPADDD      counts<>+48(SB), X15, X3
+	VPSHUFB     ctrOrder<>+0(SB), X3, X3
+	VPADDD      counts<>+64(SB), X15, X4
+	VPSHUFB     ctrOrder<>+0(SB), X4, X4
+	VPADDD      counts<>+80(SB), X15, X5
+	VPSHUFB     ctrOrder<>+0(SB), X5, X5
+	VPADDD      counts<>+96(SB), X15, X6
+	VPSHUFB     ctrOrder<>+0(SB), X6, X6
+	VPADDD      counts<>+112(SB), X15, X7
+	VPSHUFB     ctrOrder<>+0(SB), X7, X7
+	VPADDD      counts<>+256(SB), X15, X15
+	VMOVDQU     X15, 640(R10)
+	VMOVDQU     (R10), X15
+	VPXOR       X15, X0, X0
+	VPXOR       X15, X1, X1
+	VPXOR       X15, X2, X2
+	VPXOR       X15, X3, X3
+	VPXOR       X15, X4, X4
+	VPXOR       X15, X5, X5
+	VPXOR       X15, X6, X6
+	VPXOR       X15, X7, X7
+	VMOVDQU     16(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     32(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     48(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     64(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     80(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     96(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     112(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     128(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     144(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     160(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     176(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     192(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     208(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     224(R10), X15
+	VAESENCLAST X15, X0, X0
+	VAESENCLAST X15, X1, X1
+	VAESENCLAST X15, X2, X2
+	VAESENCLAST X15, X3, X3
+	VAESENCLAST X15, X4, X4
+	VAESENCLAST X15, X5, X5
+	VAESENCLAST X15, X6, X6
+	VAESENCLAST X15, X7, X7
+	VPXOR       (SI), X0, X0
+	VPXOR       16(SI), X1, X1
+	VPXOR       32(SI), X2, X2
+	VPXOR       48(SI), X3, X3
+	VPXOR       64(SI), X4, X4
+	VPXOR       80(SI), X5, X5
+	VPXOR       96(SI), X6, X6
+	VPXOR       112(SI), X7, X7
+	VMOVDQU     X0, (DI)
+	VMOVDQU     X1, 16(DI)
+	VMOVDQU     X2, 32(DI)
+	VMOVDQU     X3, 48(DI)
+	VMOVDQU     X4, 64(DI)
+	VMOVDQU     X5, 80(DI)
+	VMOVDQU     X6, 96(DI)
+	VMOVDQU     X7, 112(DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	SUBQ        $0x00000080, DX
+	CMPQ        DX, $0x00000080
+	JB          grouped
+
+groups:
+	VMOVDQU     640(R10), X15
+	VPADDD      counts<>+0(SB), X15, X0
+	VPSHUFB     ctrOrder<>+0(SB), X0, X0
+	VPADDD      counts<>+16(SB), X15, X1
+	VPSHUFB     ctrOrder<>+0(SB), X1, X1
+	VPADDD      counts<>+32(SB), X15, X2
+	VPSHUFB     ctrOrder<>+0(SB), X2, X2
+	VPADDD      counts<>+48(SB), X15, X3
+	VPSHUFB     ctrOrder<>+0(SB), X3, X3
+	VPADDD      counts<>+64(SB), X15, X4
+	VPSHUFB     ctrOrder<>+0(SB), X4, X4
+	VPADDD      counts<>+80(SB), X15, X5
+	VPSHUFB     ctrOrder<>+0(SB), X5, X5
+	VPADDD      counts<>+96(SB), X15, X6
+	VPSHUFB     ctrOrder<>+0(SB), X6, X6
+	VPADDD      counts<>+112(SB), X15, X7
+	VPSHUFB     ctrOrder<>+0(SB), X7, X7
+	VPADDD      counts<>+256(SB), X15, X15
+	VMOVDQU     X15, 640(R10)
+	VMOVDQU     (R10), X15
+	VPXOR       X15, X0, X0
+	VPXOR       X15, X1, X1
+	VPXOR       X15, X2, X2
+	VPXOR       X15, X3, X3
+	VPXOR       X15, X4, X4
+	VPXOR       X15, X5, X5
+	VPXOR       X15, X6, X6
+	VPXOR       X15, X7, X7
+	VMOVDQU     16(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VMOVDQU     -128(DI), X12
+	VAESENC     X15, X2, X2
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X3, X3
+	VPXOR       X8, X12, X12
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X6, X6
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x00, 384(R10), X13, X10
+	VMOVDQU     32(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 256(R10), X12, X9
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x11, 256(R10), X12, X11
+	VAESENC     X15, X3, X3
+	VMOVDQU     -112(DI), X12
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X6, X6
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X13, X13
+	VMOVDQU     48(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 400(R10), X13, X13
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x00, 272(R10), X12, X14
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x11, 272(R10), X12, X12
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X6, X6
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X11, X11
+	VMOVDQU     64(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VMOVDQU     -96(DI), X12
+	VAESENC     X15, X2, X2
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X3, X3
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VPCLMULQDQ  $0x00, 416(R10), X13, X13
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x00, 288(R10), X12, X14
+	VMOVDQU     80(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x11, 288(R10), X12, X12
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X3, X3
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VMOVDQU     -80(DI), X12
+	VAESENC     X15, X7, X7
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VMOVDQU     96(R10), X15
+	VAESENC     X15, X0, X0
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x00, 432(R10), X13, X13
+	VAESENC     X15, X4, X4
+	VPCLMULQDQ  $0x00, 304(R10), X12, X14
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VPCLMULQDQ  $0x11, 304(R10), X12, X12
+	VAESENC     X15, X7, X7
+	VPXOR       X13, X10, X10
+	VMOVDQU     112(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X3, X3
+	VMOVDQU     -64(DI), X12
+	VAESENC     X15, X4, X4
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X5, X5
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X13, X13
+	VMOVDQU     128(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x00, 448(R10), X13, X13
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 320(R10), X12, X14
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x11, 320(R10), X12, X12
+	VAESENC     X15, X4, X4
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X5, X5
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X11, X11
+	VMOVDQU     144(R10), X15
+	VAESENC     X15, X0, X0
+	VMOVDQU     -48(DI), X12
+	VAESENC     X15, X1, X1
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X5, X5
+	VPCLMULQDQ  $0x00, 464(R10), X13, X13
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x00, 336(R10), X12, X14
+	VMOVDQU     160(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x11, 336(R10), X12, X12
+	VAESENC     X15, X1, X1
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X5, X5
+	VMOVDQU     -32(DI), X12
+	VAESENC     X15, X6, X6
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X7, X7
+	VMOVDQU     176(R10), X15
+	VAESENC     X15, X0, X0
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X1, X1
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x00, 480(R10), X13, X13
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VPCLMULQDQ  $0x00, 352(R10), X12, X14
+	VAESENC     X15, X5, X5
+	VPCLMULQDQ  $0x11, 352(R10), X12, X12
+	VAESENC     X15, X6, X6
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X7, X7
+	VMOVDQU     192(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X1, X1
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X2, X2
+	VMOVDQU     -16(DI), X12
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X5, X5
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X6, X6
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X7, X7
+	VMOVDQU     208(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x00, 496(R10), X13, X13
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 368(R10), X12, X14
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x11, 368(R10), X12, X12
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X5, X5
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X6, X6
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X7, X7
+	VPXOR       X9, X10, X10
+	VPXOR       X11, X10, X10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD     $0x4e, X9, X9
+	VPXOR       X9, X10, X10
+	VPXOR       X13, X10, X10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD     $0x4e, X10, X10
+	VPXOR       X10, X11, X11
+	VPXOR       X13, X11, X11
+	VMOVDQA     X11, X8
+	VMOVDQU     224(R10), X15
+	VAESENCLAST X15, X0, X0
+	VAESENCLAST X15, X1, X1
+	VAESENCLAST X15, X2, X2
+	VAESENCLAST X15, X3, X3
+	VAESENCLAST X15, X4, X4
+	VAESENCLAST X15, X5, X5
+	VAESENCLAST X15, X6, X6
+	VAESENCLAST X15, X7, X7
+	VPXOR       (SI), X0, X0
+	VPXOR       16(SI), X1, X1
+	VPXOR       32(SI), X2, X2
+	VPXOR       48(SI), X3, X3
+	VPXOR       64(SI), X4, X4
+	VPXOR       80(SI), X5, X5
+	VPXOR       96(SI), X6, X6
+	VPXOR       112(SI), X7, X7
+	VMOVDQU     X0, (DI)
+	VMOVDQU     X1, 16(DI)
+	VMOVDQU     X2, 32(DI)
+	VMOVDQU     X3, 48(DI)
+	VMOVDQU     X4, 64(DI)
+	VMOVDQU     X5, 80(DI)
+	VMOVDQU     X6, 96(DI)
+	VMOVDQU     X7, 112(DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	SUBQ        $0x00000080, DX
+	CMPQ        DX, $0x00000080
+	JAE         groups
+
+grouped:
+	VMOVDQU    -128(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 384(R10), X13, X10
+	VPCLMULQDQ $0x00, 256(R10), X12, X9
+	VPCLMULQDQ $0x11, 256(R10), X12, X11
+	VMOVDQU    -112(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 400(R10), X13, X13
+	VPCLMULQDQ $0x00, 272(R10), X12, X14
+	VPCLMULQDQ $0x11, 272(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -96(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 416(R10), X13, X13
+	VPCLMULQDQ $0x00, 288(R10), X12, X14
+	VPCLMULQDQ $0x11, 288(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -80(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 432(R10), X13, X13
+	VPCLMULQDQ $0x00, 304(R10), X12, X14
+	VPCLMULQDQ $0x11, 304(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -64(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 448(R10), X13, X13
+	VPCLMULQDQ $0x00, 320(R10), X12, X14
+	VPCLMULQDQ $0x11, 320(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -48(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 464(R10), X13, X13
+	VPCLMULQDQ $0x00, 336(R10), X12, X14
+	VPCLMULQDQ $0x11, 336(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -32(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 480(R10), X13, X13
+	VPCLMULQDQ $0x00, 352(R10), X12, X14
+	VPCLMULQDQ $0x11, 352(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VMOVDQU    -16(DI), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 496(R10), X13, X13
+	VPCLMULQDQ $0x00, 368(R10), X12, X14
+	VPCLMULQDQ $0x11, 368(R10), X12, X12
+	VPXOR      X13, X10, X10
+	VPXOR      X14, X9, X9
+	VPXOR      X12, X11, X11
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+
+tail:
+	TESTQ       DX, DX
+	JE          end
+	VMOVDQU     640(R10), X15
+	VPADDD      counts<>+0(SB), X15, X0
+	VPSHUFB     ctrOrder<>+0(SB), X0, X0
+	VPADDD      counts<>+16(SB), X15, X1
+	VPSHUFB     ctrOrder<>+0(SB), X1, X1
+	VPADDD      counts<>+32(SB), X15, X2
+	VPSHUFB     ctrOrder<>+0(SB), X2, X2
+	VPADDD      counts<>+48(SB), X15, X3
+	VPSHUFB     ctrOrder<>+0(SB), X3, X3
+	VPADDD      counts<>+64(SB), X15, X4
+	VPSHUFB     ctrOrder<>+0(SB), X4, X4
+	VPADDD      counts<>+80(SB), X15, X5
+	VPSHUFB     ctrOrder<>+0(SB), X5, X5
+	VPADDD      counts<>+96(SB), X15, X6
+	VPSHUFB     ctrOrder<>+0(SB), X6, X6
+	VPADDD      counts<>+112(SB), X15, X7
+	VPSHUFB     ctrOrder<>+0(SB), X7, X7
+	VPADDD      counts<>+256(SB), X15, X15
+	VMOVDQU     X15, 640(R10)
+	VMOVDQU     (R10), X15
+	VPXOR       X15, X0, X0
+	VPXOR       X15, X1, X1
+	VPXOR       X15, X2, X2
+	VPXOR       X15, X3, X3
+	VPXOR       X15, X4, X4
+	VPXOR       X15, X5, X5
+	VPXOR       X15, X6, X6
+	VPXOR       X15, X7, X7
+	VMOVDQU     16(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     32(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     48(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     64(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     80(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     96(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     112(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     128(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     144(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     160(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     176(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     192(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     208(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     224(R10), X15
+	VAESENCLAST X15, X0, X0
+	VAESENCLAST X15, X1, X1
+	VAESENCLAST X15, X2, X2
+	VAESENCLAST X15, X3, X3
+	VAESENCLAST X15, X4, X4
+	VAESENCLAST X15, X5, X5
+	VAESENCLAST X15, X6, X6
+	VAESENCLAST X15, X7, X7
+	VMOVDQU     X0, 512(R10)
+	VMOVDQU     X1, 528(R10)
+	VMOVDQU     X2, 544(R10)
+	VMOVDQU     X3, 560(R10)
+	VMOVDQU     X4, 576(R10)
+	VMOVDQU     X5, 592(R10)
+	VMOVDQU     X6, 608(R10)
+	VMOVDQU     X7, 624(R10)
+	MOVQ        DI, R12
+	MOVQ        DX, R13
+	LEAQ        512(R10), R11
+
+blocks:
+	CMPQ    DX, $0x10
+	JB      rest
+	VMOVDQU (SI), X12
+	VPXOR   (R11), X12, X12
+	VMOVDQU X12, (DI)
+	ADDQ    $0x10, SI
+	ADDQ    $0x10, DI
+	ADDQ    $0x10, R11
+	SUBQ    $0x10, DX
+	JMP     blocks
+
+rest:
+	TESTQ DX, DX
+	JE    crypted
+	XORL  AX, AX
+
+byte:
+	MOVB (SI)(AX*1), BL
+	XORB (R11)(AX*1), BL
+	MOVB BL, (DI)(AX*1)
+	INCQ AX
+	CMPQ AX, DX
+	JNE  byte
+
+crypted:
+chunk6:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial8
+	MOVL    $0x00000080, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    384(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block7:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 128(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block7
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk6
+
+partial8:
+	TESTQ   R13, R13
+	JE      hashed10
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 688(R10)
+	XORL    AX, AX
+
+copied9:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 688(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied9
+	VMOVDQU    688(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed10:
+end:
+	MOVQ       last+64(FP), AX
+	TESTQ      AX, AX
+	JE         unmasked
+	MOVQ       aadTotal+72(FP), AX
+	MOVQ       total+80(FP), BX
+	SHLQ       $0x03, AX
+	SHLQ       $0x03, BX
+	VMOVQ      BX, X12
+	VPINSRQ    $0x01, AX, X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+	VPSHUFB    byteOrder<>+0(SB), X8, X8
+	VPXOR      672(R10), X8, X8
+	JMP        out
+
+unmasked:
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+out:
+	MOVQ    out+96(FP), AX
+	VMOVDQU X8, (AX)
+	VZEROALL
+	VMOVDQU Y0, (R10)
+	VMOVDQU Y0, 32(R10)
+	VMOVDQU Y0, 64(R10)
+	VMOVDQU Y0, 96(R10)
+	VMOVDQU Y0, 128(R10)
+	VMOVDQU Y0, 160(R10)
+	VMOVDQU Y0, 192(R10)
+	VMOVDQU Y0, 224(R10)
+	VMOVDQU Y0, 256(R10)
+	VMOVDQU Y0, 288(R10)
+	VMOVDQU Y0, 320(R10)
+	VMOVDQU Y0, 352(R10)
+	VMOVDQU Y0, 384(R10)
+	VMOVDQU Y0, 416(R10)
+	VMOVDQU Y0, 448(R10)
+	VMOVDQU Y0, 480(R10)
+	VMOVDQU Y0, 512(R10)
+	VMOVDQU Y0, 544(R10)
+	VMOVDQU Y0, 576(R10)
+	VMOVDQU Y0, 608(R10)
+	VMOVDQU Y0, 640(R10)
+	VMOVDQU Y0, 672(R10)
+	XORL    BX, BX
+	VZEROUPPER
+	RET
+
+// func open256AESNI(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
+// Requires: AES, AVX, CMOV, PCLMULQDQ
+TEXT ·open256AESNI(SB), NOSPLIT, $736-104
+	LEAQ         31(SP), R10
+	ANDQ         $-32, R10
+	MOVQ         key+40(FP), AX
+	MOVQ         nonce+48(FP), BX
+	VMOVQ        (BX), X1
+	VPINSRD      $0x02, 8(BX), X1, X1
+	MOVQ         ctr+56(FP), BX
+	VPINSRD      $0x03, BX, X1, X2
+	VMOVDQU      X2, 640(R10)
+	VMOVDQU      X2, 656(R10)
+	MOVL         $0x01000000, BX
+	VPINSRD      $0x03, BX, X1, X1
+	VMOVDQU      (AX), X2
+	VMOVDQU      X2, (R10)
+	VMOVDQA      X2, X0
+	VPXOR        X2, X1, X1
+	VMOVDQU      16(AX), X3
+	VMOVDQU      X3, 16(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+0(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 32(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 48(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+4(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 64(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 80(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+8(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 96(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 112(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+12(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 128(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 144(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+16(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 160(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 176(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+20(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 192(R10)
+	VAESENC      X2, X0, X0
+	VAESENC      X2, X1, X1
+	VPSHUFD      $0xff, X2, X4
+	VPXOR        X5, X5, X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X3, X6
+	VPXOR        X3, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X3
+	VMOVDQU      X3, 208(R10)
+	VAESENC      X3, X0, X0
+	VAESENC      X3, X1, X1
+	VPSHUFB      lastWord<>+0(SB), X3, X4
+	VBROADCASTSS rcon<>+24(SB), X5
+	VAESENCLAST  X5, X4, X4
+	VPSLLDQ      $0x04, X2, X6
+	VPXOR        X2, X6, X6
+	VPSLLDQ      $0x08, X6, X7
+	VPXOR        X7, X6, X6
+	VPXOR        X4, X6, X2
+	VMOVDQU      X2, 224(R10)
+	VAESENCLAST  X2, X0, X0
+	VAESENCLAST  X2, X1, X1
+	VMOVDQU      X1, 672(R10)
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	MOVQ         aad+24(FP), R8
+	MOVQ         na+32(FP), R9
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VPSHUFB    byteOrder<>+0(SB), X0, X0
+	VPSHUFD    $0xff, X0, X4
+	VPSRAD     $0x1f, X4, X4
+	VPAND      polynomial<>+0(SB), X4, X4
+	VPSRLQ     $0x3f, X0, X5
+	VPSLLDQ    $0x08, X5, X5
+	VPADDQ     X0, X0, X0
+	VPXOR      X4, X0, X0
+	VPXOR      X5, X0, X0
+	VMOVDQU    X0, 368(R10)
+	VPSHUFD    $0x4e, X0, X7
+	VPXOR      X0, X7, X7
+	VMOVDQU    X7, 496(R10)
+	VPCLMULQDQ $0x00, X0, X0, X4
+	VPCLMULQDQ $0x01, X0, X0, X5
+	VPCLMULQDQ $0x10, X0, X0, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X0, X0, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQA    X6, X1
+	VMOVDQU    X1, 352(R10)
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X1, X7, X7
+	VMOVDQU    X7, 480(R10)
+	VPCLMULQDQ $0x00, X1, X0, X4
+	VPCLMULQDQ $0x01, X1, X0, X5
+	VPCLMULQDQ $0x10, X1, X0, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X1, X0, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 336(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 464(R10)
+	VPCLMULQDQ $0x00, X1, X1, X4
+	VPCLMULQDQ $0x01, X1, X1, X5
+	VPCLMULQDQ $0x10, X1, X1, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X1, X1, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQA    X6, X2
+	VMOVDQU    X2, 320(R10)
+	VPSHUFD    $0x4e, X2, X7
+	VPXOR      X2, X7, X7
+	VMOVDQU    X7, 448(R10)
+	LEAQ       (DX)(R9*1), AX
+	CMPQ       AX, $0x00000040
+	JBE        enough
+	VMOVDQU    320(R10), X2
+	VMOVDQU    368(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 304(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 432(R10)
+	VMOVDQU    352(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 288(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 416(R10)
+	VMOVDQU    336(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 272(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 400(R10)
+	VMOVDQU    320(R10), X3
+	VPCLMULQDQ $0x00, X3, X2, X4
+	VPCLMULQDQ $0x01, X3, X2, X5
+	VPCLMULQDQ $0x10, X3, X2, X7
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x11, X3, X2, X6
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X4, X7
+	VPSHUFD    $0x4e, X4, X4
+	VPXOR      X4, X5, X5
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X5, X7
+	VPSHUFD    $0x4e, X5, X5
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VMOVDQU    X6, 256(R10)
+	VPSHUFD    $0x4e, X6, X7
+	VPXOR      X6, X7, X7
+	VMOVDQU    X7, 384(R10)
+
+enough:
+	VPXOR   X8, X8, X8
+	MOVQ    acc+88(FP), AX
+	TESTQ   AX, AX
+	JE      fresh
+	VMOVDQU (AX), X8
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+fresh:
+	MOVQ R8, R12
+	MOVQ R9, R13
+
+chunk1:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial3
+	MOVL    $0x00000080, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    384(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block2:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 128(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block2
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk1
+
+partial3:
+	TESTQ   R13, R13
+	JE      hashed5
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 688(R10)
+	XORL    AX, AX
+
+copied4:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 688(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied4
+	VMOVDQU    688(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed5:
+	CMPQ DX, $0x00000080
+	JB   tail
+
+groups:
+	VMOVDQU     640(R10), X15
+	VPADDD      counts<>+0(SB), X15, X0
+	VPSHUFB     ctrOrder<>+0(SB), X0, X0
+	VPADDD      counts<>+16(SB), X15, X1
+	VPSHUFB     ctrOrder<>+0(SB), X1, X1
+	VPADDD      counts<>+32(SB), X15, X2
+	VPSHUFB     ctrOrder<>+0(SB), X2, X2
+	VPADDD      counts<>+48(SB), X15, X3
+	VPSHUFB     ctrOrder<>+0(SB), X3, X3
+	VPADDD      counts<>+64(SB), X15, X4
+	VPSHUFB     ctrOrder<>+0(SB), X4, X4
+	VPADDD      counts<>+80(SB), X15, X5
+	VPSHUFB     ctrOrder<>+0(SB), X5, X5
+	VPADDD      counts<>+96(SB), X15, X6
+	VPSHUFB     ctrOrder<>+0(SB), X6, X6
+	VPADDD      counts<>+112(SB), X15, X7
+	VPSHUFB     ctrOrder<>+0(SB), X7, X7
+	VPADDD      counts<>+256(SB), X15, X15
+	VMOVDQU     X15, 640(R10)
+	VMOVDQU     (R10), X15
+	VPXOR       X15, X0, X0
+	VPXOR       X15, X1, X1
+	VPXOR       X15, X2, X2
+	VPXOR       X15, X3, X3
+	VPXOR       X15, X4, X4
+	VPXOR       X15, X5, X5
+	VPXOR       X15, X6, X6
+	VPXOR       X15, X7, X7
+	VMOVDQU     16(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VMOVDQU     (SI), X12
+	VAESENC     X15, X2, X2
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X3, X3
+	VPXOR       X8, X12, X12
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X6, X6
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x00, 384(R10), X13, X10
+	VMOVDQU     32(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 256(R10), X12, X9
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x11, 256(R10), X12, X11
+	VAESENC     X15, X3, X3
+	VMOVDQU     16(SI), X12
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X6, X6
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X13, X13
+	VMOVDQU     48(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 400(R10), X13, X13
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x00, 272(R10), X12, X14
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x11, 272(R10), X12, X12
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X6, X6
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X11, X11
+	VMOVDQU     64(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VMOVDQU     32(SI), X12
+	VAESENC     X15, X2, X2
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X3, X3
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VPCLMULQDQ  $0x00, 416(R10), X13, X13
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x00, 288(R10), X12, X14
+	VMOVDQU     80(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x11, 288(R10), X12, X12
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X3, X3
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VMOVDQU     48(SI), X12
+	VAESENC     X15, X7, X7
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VMOVDQU     96(R10), X15
+	VAESENC     X15, X0, X0
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x00, 432(R10), X13, X13
+	VAESENC     X15, X4, X4
+	VPCLMULQDQ  $0x00, 304(R10), X12, X14
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VPCLMULQDQ  $0x11, 304(R10), X12, X12
+	VAESENC     X15, X7, X7
+	VPXOR       X13, X10, X10
+	VMOVDQU     112(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X3, X3
+	VMOVDQU     64(SI), X12
+	VAESENC     X15, X4, X4
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X5, X5
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X13, X13
+	VMOVDQU     128(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x00, 448(R10), X13, X13
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 320(R10), X12, X14
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VPCLMULQDQ  $0x11, 320(R10), X12, X12
+	VAESENC     X15, X4, X4
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X5, X5
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VPXOR       X12, X11, X11
+	VMOVDQU     144(R10), X15
+	VAESENC     X15, X0, X0
+	VMOVDQU     80(SI), X12
+	VAESENC     X15, X1, X1
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X5, X5
+	VPCLMULQDQ  $0x00, 464(R10), X13, X13
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VPCLMULQDQ  $0x00, 336(R10), X12, X14
+	VMOVDQU     160(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x11, 336(R10), X12, X12
+	VAESENC     X15, X1, X1
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X4, X4
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X5, X5
+	VMOVDQU     96(SI), X12
+	VAESENC     X15, X6, X6
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X7, X7
+	VMOVDQU     176(R10), X15
+	VAESENC     X15, X0, X0
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X1, X1
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x00, 480(R10), X13, X13
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VPCLMULQDQ  $0x00, 352(R10), X12, X14
+	VAESENC     X15, X5, X5
+	VPCLMULQDQ  $0x11, 352(R10), X12, X12
+	VAESENC     X15, X6, X6
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X7, X7
+	VMOVDQU     192(R10), X15
+	VAESENC     X15, X0, X0
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X1, X1
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X2, X2
+	VMOVDQU     112(SI), X12
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VPSHUFB     byteOrder<>+0(SB), X12, X12
+	VAESENC     X15, X5, X5
+	VPSHUFD     $0x4e, X12, X13
+	VAESENC     X15, X6, X6
+	VPXOR       X12, X13, X13
+	VAESENC     X15, X7, X7
+	VMOVDQU     208(R10), X15
+	VAESENC     X15, X0, X0
+	VPCLMULQDQ  $0x00, 496(R10), X13, X13
+	VAESENC     X15, X1, X1
+	VPCLMULQDQ  $0x00, 368(R10), X12, X14
+	VAESENC     X15, X2, X2
+	VPCLMULQDQ  $0x11, 368(R10), X12, X12
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VPXOR       X13, X10, X10
+	VAESENC     X15, X5, X5
+	VPXOR       X14, X9, X9
+	VAESENC     X15, X6, X6
+	VPXOR       X12, X11, X11
+	VAESENC     X15, X7, X7
+	VPXOR       X9, X10, X10
+	VPXOR       X11, X10, X10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD     $0x4e, X9, X9
+	VPXOR       X9, X10, X10
+	VPXOR       X13, X10, X10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD     $0x4e, X10, X10
+	VPXOR       X10, X11, X11
+	VPXOR       X13, X11, X11
+	VMOVDQA     X11, X8
+	VMOVDQU     224(R10), X15
+	VAESENCLAST X15, X0, X0
+	VAESENCLAST X15, X1, X1
+	VAESENCLAST X15, X2, X2
+	VAESENCLAST X15, X3, X3
+	VAESENCLAST X15, X4, X4
+	VAESENCLAST X15, X5, X5
+	VAESENCLAST X15, X6, X6
+	VAESENCLAST X15, X7, X7
+	VPXOR       (SI), X0, X0
+	VPXOR       16(SI), X1, X1
+	VPXOR       32(SI), X2, X2
+	VPXOR       48(SI), X3, X3
+	VPXOR       64(SI), X4, X4
+	VPXOR       80(SI), X5, X5
+	VPXOR       96(SI), X6, X6
+	VPXOR       112(SI), X7, X7
+	VMOVDQU     X0, (DI)
+	VMOVDQU     X1, 16(DI)
+	VMOVDQU     X2, 32(DI)
+	VMOVDQU     X3, 48(DI)
+	VMOVDQU     X4, 64(DI)
+	VMOVDQU     X5, 80(DI)
+	VMOVDQU     X6, 96(DI)
+	VMOVDQU     X7, 112(DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	SUBQ        $0x00000080, DX
+	CMPQ        DX, $0x00000080
+	JAE         groups
+
+tail:
+	TESTQ DX, DX
+	JE    end
+	MOVQ  SI, R12
+	MOVQ  DX, R13
+
+chunk6:
+	MOVQ    R13, AX
+	ANDQ    $-16, AX
+	JE      partial8
+	MOVL    $0x00000080, BX
+	CMPQ    AX, BX
+	CMOVQHI BX, AX
+	SUBQ    AX, R13
+	LEAQ    384(R10), R11
+	SUBQ    AX, R11
+	VPXOR   X9, X9, X9
+	VPXOR   X10, X10, X10
+	VPXOR   X11, X11, X11
+
+block7:
+	VMOVDQU    (R12), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VPXOR      X8, X8, X8
+	VPSHUFD    $0x4e, X12, X13
+	VPXOR      X12, X13, X13
+	VPCLMULQDQ $0x00, 128(R11), X13, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x00, (R11), X12, X14
+	VPXOR      X14, X9, X9
+	VPCLMULQDQ $0x11, (R11), X12, X12
+	VPXOR      X12, X11, X11
+	ADDQ       $0x10, R12
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, AX
+	JNE        block7
+	VPXOR      X9, X10, X10
+	VPXOR      X11, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X11, X11
+	VPXOR      X13, X11, X11
+	VMOVDQA    X11, X8
+	JMP        chunk6
+
+partial8:
+	TESTQ   R13, R13
+	JE      hashed10
+	VPXOR   X12, X12, X12
+	VMOVDQU X12, 688(R10)
+	XORL    AX, AX
+
+copied9:
+	MOVB       (R12)(AX*1), BL
+	MOVB       BL, 688(R10)(AX*1)
+	INCQ       AX
+	CMPQ       AX, R13
+	JNE        copied9
+	VMOVDQU    688(R10), X12
+	VPSHUFB    byteOrder<>+0(SB), X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+
+hashed10:
+	VMOVDQU     640(R10), X15
+	VPADDD      counts<>+0(SB), X15, X0
+	VPSHUFB     ctrOrder<>+0(SB), X0, X0
+	VPADDD      counts<>+16(SB), X15, X1
+	VPSHUFB     ctrOrder<>+0(SB), X1, X1
+	VPADDD      counts<>+32(SB), X15, X2
+	VPSHUFB     ctrOrder<>+0(SB), X2, X2
+	VPADDD      counts<>+48(SB), X15, X3
+	VPSHUFB     ctrOrder<>+0(SB), X3, X3
+	VPADDD      counts<>+64(SB), X15, X4
+	VPSHUFB     ctrOrder<>+0(SB), X4, X4
+	VPADDD      counts<>+80(SB), X15, X5
+	VPSHUFB     ctrOrder<>+0(SB), X5, X5
+	VPADDD      counts<>+96(SB), X15, X6
+	VPSHUFB     ctrOrder<>+0(SB), X6, X6
+	VPADDD      counts<>+112(SB), X15, X7
+	VPSHUFB     ctrOrder<>+0(SB), X7, X7
+	VPADDD      counts<>+256(SB), X15, X15
+	VMOVDQU     X15, 640(R10)
+	VMOVDQU     (R10), X15
+	VPXOR       X15, X0, X0
+	VPXOR       X15, X1, X1
+	VPXOR       X15, X2, X2
+	VPXOR       X15, X3, X3
+	VPXOR       X15, X4, X4
+	VPXOR       X15, X5, X5
+	VPXOR       X15, X6, X6
+	VPXOR       X15, X7, X7
+	VMOVDQU     16(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     32(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     48(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     64(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     80(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     96(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     112(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     128(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     144(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     160(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     176(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     192(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     208(R10), X15
+	VAESENC     X15, X0, X0
+	VAESENC     X15, X1, X1
+	VAESENC     X15, X2, X2
+	VAESENC     X15, X3, X3
+	VAESENC     X15, X4, X4
+	VAESENC     X15, X5, X5
+	VAESENC     X15, X6, X6
+	VAESENC     X15, X7, X7
+	VMOVDQU     224(R10), X15
+	VAESENCLAST X15, X0, X0
+	VAESENCLAST X15, X1, X1
+	VAESENCLAST X15, X2, X2
+	VAESENCLAST X15, X3, X3
+	VAESENCLAST X15, X4, X4
+	VAESENCLAST X15, X5, X5
+	VAESENCLAST X15, X6, X6
+	VAESENCLAST X15, X7, X7
+	VMOVDQU     X0, 512(R10)
+	VMOVDQU     X1, 528(R10)
+	VMOVDQU     X2, 544(R10)
+	VMOVDQU     X3, 560(R10)
+	VMOVDQU     X4, 576(R10)
+	VMOVDQU     X5, 592(R10)
+	VMOVDQU     X6, 608(R10)
+	VMOVDQU     X7, 624(R10)
+	LEAQ        512(R10), R11
+
+blocks:
+	CMPQ    DX, $0x10
+	JB      rest
+	VMOVDQU (SI), X12
+	VPXOR   (R11), X12, X12
+	VMOVDQU X12, (DI)
+	ADDQ    $0x10, SI
+	ADDQ    $0x10, DI
+	ADDQ    $0x10, R11
+	SUBQ    $0x10, DX
+	JMP     blocks
+
+rest:
+	TESTQ DX, DX
+	JE    crypted
+	XORL  AX, AX
+
+byte:
+	MOVB (SI)(AX*1), BL
+	XORB (R11)(AX*1), BL
+	MOVB BL, (DI)(AX*1)
+	INCQ AX
+	CMPQ AX, DX
+	JNE  byte
+
+crypted:
+end:
+	MOVQ       last+64(FP), AX
+	TESTQ      AX, AX
+	JE         unmasked
+	MOVQ       aadTotal+72(FP), AX
+	MOVQ       total+80(FP), BX
+	SHLQ       $0x03, AX
+	SHLQ       $0x03, BX
+	VMOVQ      BX, X12
+	VPINSRQ    $0x01, AX, X12, X12
+	VPXOR      X8, X12, X12
+	VMOVDQU    368(R10), X14
+	VPCLMULQDQ $0x00, X12, X14, X9
+	VPCLMULQDQ $0x01, X12, X14, X10
+	VPCLMULQDQ $0x10, X12, X14, X13
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x11, X12, X14, X8
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X9, X13
+	VPSHUFD    $0x4e, X9, X9
+	VPXOR      X9, X10, X10
+	VPXOR      X13, X10, X10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), X10, X13
+	VPSHUFD    $0x4e, X10, X10
+	VPXOR      X10, X8, X8
+	VPXOR      X13, X8, X8
+	VPSHUFB    byteOrder<>+0(SB), X8, X8
+	VPXOR      672(R10), X8, X8
+	JMP        out
+
+unmasked:
+	VPSHUFB byteOrder<>+0(SB), X8, X8
+
+out:
+	MOVQ    out+96(FP), AX
+	VMOVDQU X8, (AX)
+	VZEROALL
+	VMOVDQU Y0, (R10)
+	VMOVDQU Y0, 32(R10)
+	VMOVDQU Y0, 64(R10)
+	VMOVDQU Y0, 96(R10)
+	VMOVDQU Y0, 128(R10)
+	VMOVDQU Y0, 160(R10)
+	VMOVDQU Y0, 192(R10)
+	VMOVDQU Y0, 224(R10)
+	VMOVDQU Y0, 256(R10)
+	VMOVDQU Y0, 288(R10)
+	VMOVDQU Y0, 320(R10)
+	VMOVDQU Y0, 352(R10)
+	VMOVDQU Y0, 384(R10)
+	VMOVDQU Y0, 416(R10)
+	VMOVDQU Y0, 448(R10)
+	VMOVDQU Y0, 480(R10)
+	VMOVDQU Y0, 512(R10)
+	VMOVDQU Y0, 544(R10)
+	VMOVDQU Y0, 576(R10)
+	VMOVDQU Y0, 608(R10)
+	VMOVDQU Y0, 640(R10)
+	VMOVDQU Y0, 672(R10)
+	XORL    BX, BX
+	VZEROUPPER
 	RET

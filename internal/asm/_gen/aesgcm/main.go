@@ -27,8 +27,18 @@ func main() {
 			newWide(bits, open).generate()
 		}
 	}
+	for _, width := range []int{2, 1} {
+		for _, bits := range []int{128, 256} {
+			for _, open := range []bool{false, true} {
+				newNarrow(bits, width, open).generate()
+			}
+		}
+	}
 	Generate()
 }
+
+// signature is that of every kernel, see kernels_amd64.go.
+const signature = "func(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)"
 
 // Constants, repeated over 64 bytes where a vector of any width reads them.
 var (
@@ -41,6 +51,7 @@ var (
 	fours      Mem // 4 as the counter of each block
 	steps      Mem // 4, 8, … 28 as the last byte of the counter of each block, in its place
 	thirtyTwos Mem // 32 as the counter of each block
+	counts     Mem // 0 … 15 as the counter of a block, 8, 16, 16
 	numbers    Mem // 0, 64, -1, for conditional moves
 )
 
@@ -79,6 +90,11 @@ func constants() {
 		}
 	}
 	thirtyTwos = repeated("thirtyTwos", 0, 32<<32)
+	counts = GLOBL("counts", RODATA|NOPTR)
+	for i, n := range []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 8, 16, 16} {
+		DATA(16*i, U64(0))
+		DATA(16*i+8, U64(n<<32))
+	}
 	fours = repeated("fours", 0, 4<<32)
 }
 

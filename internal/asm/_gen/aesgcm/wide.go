@@ -81,7 +81,7 @@ func (w *wide) round(i int) Op {
 
 func (w *wide) generate() {
 	name := label("%s%dVAES512", map[bool]string{false: "seal", true: "open"}[w.open], w.bits)
-	TEXT(name, NOSPLIT, "func(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)")
+	TEXT(name, NOSPLIT, signature)
 	AllocLocal(frame + 64)
 
 	Comment("lane 0: the block of zeros, whose encryption is H; lane 1: J₀")
