@@ -304,6 +304,7 @@ func (x *ExternalJoin) Discard(ctx context.Context) error {
 	if joined {
 		return nil
 	}
+	defer secret.Wipe(ref)
 	if err := x.g.keys.Delete(ctx, ref); err != nil {
 		return &KeyError{"delete", err}
 	}

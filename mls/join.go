@@ -196,6 +196,7 @@ func (w *Welcome) Close() {
 	}
 	w.psk.Erase()
 	w.path.Erase()
+	wipeRefs([]provider.KeyRef{w.initRef, w.leafRef})
 }
 
 // A JoinOption is a choice of Stage.
@@ -207,10 +208,11 @@ func WithRatchetTree(tree []byte) JoinOption { return JoinOption{tree: tree} }
 
 // A StagedWelcome is a verified Welcome: the group is known, not joined.
 type StagedWelcome struct {
-	g    *Group
-	e    *epoch
-	w    *Welcome
-	used bool
+	g       *Group
+	e       *epoch
+	w       *Welcome
+	initRef provider.KeyRef
+	used    bool
 }
 
 // Stage verifies the group that the Welcome leads to: the tree's integrity, every
@@ -249,8 +251,9 @@ func (w *Welcome) stage(ctx context.Context, signer provider.Signer, opts []Join
 	if err != nil {
 		return nil, err
 	}
-	e := &epoch{publicState: pub, own: own, signer: signer, leafRef: w.leafRef, borrowed: isLastResort(w.kp)}
+	e := &epoch{publicState: pub, own: own, signer: signer, leafRef: w.leafRef.Clone(), borrowed: isLastResort(w.kp)}
 	if err := w.ownKeys(ctx, g, e); err != nil {
+		e.erase()
 		return nil, err
 	}
 	e.keys = w.joiner.Epoch(w.psk.Bytes(), pub.contextBytes)
@@ -261,7 +264,7 @@ func (w *Welcome) stage(ctx context.Context, signer provider.Signer, opts []Join
 	}
 	pub.confirm(tag)
 	e.messages = newMessages(pub, e.keys, own, newSecretTree(pub, e.keys, w.cfg.limits))
-	return &StagedWelcome{g: g, e: e, w: w}, nil
+	return &StagedWelcome{g: g, e: e, w: w, initRef: w.initRef.Clone()}, nil
 }
 
 // ownLeaf finds the leaf of the key package in the tree, V198.
@@ -429,7 +432,7 @@ func (sw *StagedWelcome) Join(ctx context.Context) (*Group, error) {
 	var spent []provider.KeyRef
 	if !isLastResort(w.kp) {
 		b.Delete = []provider.Key{keyPackageKey(w.kpRef)}
-		spent = append(spent, w.initRef)
+		spent = append(spent, sw.initRef)
 		g.bury(b, spent)
 	}
 	g.spentKeys = spent // deleted once it is certain that the batch was applied
@@ -445,6 +448,9 @@ func (sw *StagedWelcome) Join(ctx context.Context) (*Group, error) {
 // join ends Join once the batch was applied.
 func (sw *StagedWelcome) join(ctx context.Context) (*Group, error) {
 	sw.used = true
+	if isLastResort(sw.w.kp) {
+		secret.Wipe(sw.initRef)
+	}
 	sw.g.sweepSpent(ctx)
 	return sw.g, nil
 }
@@ -454,5 +460,6 @@ func (sw *StagedWelcome) Discard() {
 	if !sw.used {
 		sw.used = true
 		sw.e.eraseAll()
+		secret.Wipe(sw.initRef)
 	}
 }

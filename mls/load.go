@@ -471,6 +471,7 @@ func (l *loader) loadPending(ctx context.Context) error {
 	if v == nil || err != nil {
 		return err
 	}
+	defer secret.Wipe(v)
 	var rec pendingRecord
 	if err := rec.decode(v); err != nil {
 		return &RecordError{"pending commit", err}
@@ -486,6 +487,7 @@ func (l *loader) loadPending(ctx context.Context) error {
 	next := loader{g: l.g, from: &overlay{l.from, st.batch}, head: l.head}
 	next.head.epoch++
 	if st.next, err = next.epoch(ctx); err != nil {
+		wipeBatch(st.batch)
 		return err
 	}
 	st.suite, st.before, st.after, st.context = l.g.suite, l.cur.tree, st.next.tree, &st.next.context

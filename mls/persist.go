@@ -228,6 +228,7 @@ func (g *Group) storedKeys(ctx context.Context) ([]provider.KeyRef, error) {
 	}
 	var refs []provider.KeyRef
 	add := func(value []byte) error {
+		defer secret.Wipe(value)
 		var rec epochRecord
 		if err := rec.decode(value); err != nil {
 			return &RecordError{"epoch", err}
@@ -257,6 +258,7 @@ func (g *Group) storedKeys(ctx context.Context) ([]provider.KeyRef, error) {
 	if v, err = getRecord(ctx, g.store, g.key(kindPending, nil)); v == nil || err != nil {
 		return refs, err
 	}
+	defer secret.Wipe(v)
 	var pending pendingRecord
 	if err := pending.decode(v); err != nil {
 		return nil, &RecordError{"pending commit", err}
@@ -265,6 +267,7 @@ func (g *Group) storedKeys(ctx context.Context) ([]provider.KeyRef, error) {
 	if err != nil {
 		return nil, &RecordError{"pending commit", err}
 	}
+	defer wipeBatch(batch)
 	next := overlay{g.store, batch}
 	if v, err = getRecord(ctx, &next, g.epochKey(kindEpoch, h.epoch+1, nil)); err != nil {
 		return nil, err

@@ -250,3 +250,53 @@ func TestReferencesAreWiped(t *testing.T) {
 		})
 	}
 }
+
+// TestWelcomeReferencesAreWiped: what becomes of a Welcome, its references do not stay.
+func TestWelcomeReferencesAreWiped(t *testing.T) {
+	ctx := t.Context()
+	stage := func(bob *client, w *mls.Welcome) *mls.StagedWelcome {
+		sw, err := w.Stage(ctx, bob.signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sw
+	}
+	for name, end := range map[string]func(alice, bob *client, w *mls.Welcome){
+		"closed":    func(_, _ *client, w *mls.Welcome) { w.Close() },
+		"discarded": func(_, bob *client, w *mls.Welcome) { stage(bob, w).Discard() },
+		"refused": func(alice, _ *client, w *mls.Welcome) {
+			if _, err := w.Stage(ctx, alice.signer); err == nil {
+				t.Error("staged with another's signer")
+			}
+		},
+		"joined": func(alice, bob *client, w *mls.Welcome) {
+			g, err := stage(bob, w).Join(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bob.group = g
+			agree(t, alice, bob)
+			if err := g.Close(ctx); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		for _, lastResort := range []bool{false, true} {
+			alice, bob := newClient(t, "alice", mls.Config{}), newClient(t, "bob", mls.Config{LastResort: lastResort})
+			keys := &lentRefs{Keys: provider.KeysOf(bob.p)}
+			bob.p = provider.Bundle{Backend: bob.p.Crypto(), Store: bob.store, Custody: []provider.Keys{keys}}
+			alice.create()
+			b := alice.commit(mls.CommitOptions{Proposals: []mls.Proposal{mls.AddProposal(bob.keyPackage())}}, nil)
+			w, err := mls.OpenWelcome(ctx, bob.p, b.Welcome, bob.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(alice, bob, w)
+			for i, ref := range keys.refs {
+				if !isWiped(ref) {
+					t.Errorf("%s, last resort %v: reference %d of %d is in memory still", name, lastResort, i, len(keys.refs))
+				}
+			}
+		}
+	}
+}
