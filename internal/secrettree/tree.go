@@ -29,8 +29,9 @@ import (
 	"github.com/hardmls/hardmls/provider"
 )
 
-// A Type tells the two ratchets of a sender apart.
-type Type uint8
+// A Type tells the two ratchets of a sender apart. It is as wide as the index of a
+// leaf, so that the two together are a key which maps look up fast.
+type Type uint32
 
 // The types of ratchets. Their values are part of the storage format.
 const (
