@@ -24,18 +24,19 @@ const (
 // become invalid by a logout on one token and by a removal on another, so they
 // ask for a login and a new search. So does a session that vanished: somebody
 // may have initialised the module again, and handles mean other keys since.
+// NSS calls it CKR_HOST_MEMORY when it cannot read a key without a login.
 var classes = map[rv]class{
 	ckrOperationActive: classSession, ckrOperationNotInit: classSession, ckrFunctionCanceled: classSession,
 
 	ckrSessionClosed: classLogin, ckrSessionHandleInvalid: classLogin,
 	ckrUserNotLoggedIn: classLogin, ckrKeyHandleInvalid: classLogin, ckrObjectHandleInvalid: classLogin,
 
-	ckrGeneralError: classVague, ckrFunctionFailed: classVague,
+	ckrGeneralError: classVague, ckrFunctionFailed: classVague, ckrHostMemory: classVague,
 
 	ckrDeviceError: classDevice, ckrDeviceRemoved: classDevice, ckrTokenNotPresent: classDevice, ckrTokenNotRecognized: classDevice,
 	ckrNotInitialized: classDevice, ckrSlotIDInvalid: classDevice,
 
-	ckrSessionCount: classBusy, ckrFunctionRejected: classBusy, ckrDeviceMemory: classBusy, ckrHostMemory: classBusy,
+	ckrSessionCount: classBusy, ckrFunctionRejected: classBusy, ckrDeviceMemory: classBusy,
 
 	ckrPINIncorrect: classPIN, ckrPINInvalid: classPIN, ckrPINLenRange: classPIN, ckrPINExpired: classPIN,
 	ckrPINLocked: classPIN, ckrUserPINNotInit: classPIN,

@@ -108,8 +108,8 @@ func identity(path string) (string, error) {
 	return filepath.Abs(real)
 }
 
-// release gives the module back. The last one finalises it, unless calls hang
-// in it.
+// release gives the module back. The last one waits for the calls inside, and
+// finalises it unless some hang.
 func (m *module) release() error {
 	modules.Lock()
 	defer modules.Unlock()
@@ -119,8 +119,15 @@ func (m *module) release() error {
 	delete(modules.byKey, m.key)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.closing = true
+	ctx, cancel := within(context.Background(), drainTimeout)
+	defer cancel()
+	for m.now.inside > m.now.hung && m.wait(ctx) == nil {
+	}
 	inside := m.now.inside
 	m.begin()
+	m.closing = false
+	m.signal()
 	if m.foreign {
 		return nil
 	}
@@ -166,7 +173,7 @@ func (m *module) leave(w *tenancy, behind bool) {
 	if behind {
 		w.hung--
 	}
-	if w.inside--; w.inside == 0 {
+	if w.inside--; w.inside <= w.hung {
 		m.signal()
 	}
 }

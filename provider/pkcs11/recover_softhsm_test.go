@@ -87,28 +87,35 @@ func signing(t *testing.T, s provider.Suite, goroutines int, signers ...*pkcs11.
 // TestLogouts: 50 logouts under the load of 8 goroutines cost no error and no
 // wrong signature.
 func TestLogouts(t *testing.T) {
-	cfg := newSoftHSM(t)
-	token := open(t, cfg)
-	s := bind(t, provider.P256_AES128GCM_SHA256_P256)
-	keys := generate(t, token, provider.ECDSA_P256_SHA256, "a", "b", "c")
-	i := intrude(t, token, cfg.Module)
-	stop := signing(t, s, 8, keys...)
-	for range 50 {
-		time.Sleep(20 * time.Millisecond)
-		i.logout()
-	}
-	time.Sleep(20 * time.Millisecond)
-	n, longest := stop()
-	st := token.Stats()
-	t.Logf("%d signatures, longest %v, %d new logins, %d retries", n, longest, st.Regenerations, st.Retries)
-	if st.Regenerations < 25 {
-		t.Errorf("only %d new logins: the logouts were not felt", st.Regenerations)
-	}
-	if n < 100 {
-		t.Errorf("only %d signatures", n)
-	}
-	if h := token.Health(); h.Condition != pkcs11.Healthy {
-		t.Errorf("afterwards the token is %v: %v", h.Condition, h.LastError)
+	for name, newToken := range map[string]func(testing.TB) pkcs11.Config{
+		"SoftHSM": func(t testing.TB) pkcs11.Config { return newSoftHSM(t) },
+		"NSS":     newNSS,
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := newToken(t)
+			token := open(t, cfg)
+			s := bind(t, provider.P256_AES128GCM_SHA256_P256)
+			keys := generate(t, token, provider.ECDSA_P256_SHA256, "a", "b", "c")
+			i := intrude(t, token, cfg.Module)
+			stop := signing(t, s, 8, keys...)
+			for range 50 {
+				time.Sleep(20 * time.Millisecond)
+				i.logout()
+			}
+			time.Sleep(20 * time.Millisecond)
+			n, longest := stop()
+			st := token.Stats()
+			t.Logf("%d signatures, longest %v, %d new logins, %d retries", n, longest, st.Regenerations, st.Retries)
+			if st.Regenerations < 25 {
+				t.Errorf("only %d new logins: the logouts were not felt", st.Regenerations)
+			}
+			if n < 30 || st.Reinits > 0 {
+				t.Errorf("%d signatures, %d new initialisations", n, st.Reinits)
+			}
+			if h := token.Health(); h.Condition != pkcs11.Healthy {
+				t.Errorf("afterwards the token is %v: %v", h.Condition, h.LastError)
+			}
+		})
 	}
 }
 

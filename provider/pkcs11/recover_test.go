@@ -392,3 +392,43 @@ func mustID(t *testing.T, token *Token, ref provider.KeyRef) []byte {
 	}
 	return id
 }
+
+// TestCloseUnderLoad: signatures that are being made end well or with ErrClosed,
+// and the module is finalised after them.
+func TestCloseUnderLoad(t *testing.T) {
+	f := newFake()
+	token := f.open(t, nil)
+	k := f.key(t, token, "a")
+	f.set(func() {
+		f.fault = func(call string, _ int) error {
+			if call == "sign" {
+				time.Sleep(time.Millisecond)
+			}
+			return nil
+		}
+	})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for {
+				if _, err := k.Sign(context.Background(), nil, []byte("x")); err != nil {
+					if !errors.Is(err, ErrClosed) {
+						t.Errorf("Sign: %v", err)
+					}
+					return
+				}
+			}
+		})
+	}
+	time.Sleep(20 * time.Millisecond)
+	if err := token.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	all.Wait()
+	if err := token.Close(); err != nil {
+		t.Errorf("a second Close: %v", err)
+	}
+	if h := token.Health(); h.Condition != IsClosed || f.alive {
+		t.Errorf("the token is %v, the module alive: %v", h.Condition, f.alive)
+	}
+}
