@@ -83,6 +83,7 @@ func TestChoose(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
+	t.Setenv(Env, "")
 	rand := providertest.NewRand(1)
 	c, r, err := New(Options{Rand: rand})
 	if err != nil {
