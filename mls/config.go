@@ -278,7 +278,9 @@ func (c *config) policy(s provider.Suite) *proposal.Policy {
 type Authenticator interface {
 	// Authenticate returns one error per request, nil where the credential
 	// is valid for the signature key. A result of another length refuses
-	// all of them.
+	// all of them. What a pending proposal of another member brings is left
+	// out of a commit of one's own if it is refused; anything else that is
+	// refused fails the call.
 	Authenticate(ctx context.Context, reqs []AuthRequest) []error
 	// SameClient reports whether two credentials name one client, RFC 9420
 	// §5.3.4. It is asked about each client that a commit adds, beside each

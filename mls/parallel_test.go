@@ -197,7 +197,8 @@ func TestParallelEverything(t *testing.T) {
 // slowCrypto is a backend whose MAC and hash of long input can be watched.
 type slowCrypto struct {
 	provider.Crypto
-	long func(what string)
+	long   func(what string)
+	hashes atomic.Int32
 }
 
 type slowSuite struct {
@@ -224,6 +225,7 @@ func (s *slowSuite) MAC(out, key, msg []byte) {
 }
 
 func (s *slowSuite) Hash(out, msg []byte) {
+	s.crypto.hashes.Add(1)
 	s.watch("hash", msg)
 	s.Suite.Hash(out, msg)
 }

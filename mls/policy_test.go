@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hardmls/hardmls/mls"
+	"github.com/hardmls/hardmls/provider"
 )
 
 // TestKeepNone: without past epochs a late message is lost at once, and without
@@ -119,6 +120,38 @@ func TestV145_ExternalCommits(t *testing.T) {
 	_, err := mls.NewGroup(ctx, newClient(t, "eve", mls.Config{}).p, nil, mls.Credential{}, mls.Config{Authenticator: acceptAll, ExternalCommits: 9})
 	if err == nil {
 		t.Error("an unknown policy was taken")
+	}
+}
+
+// TestForgedExternalCommitIsCheap: who has a GroupInfo but no signature key makes the
+// members verify a signature, and compute no tree.
+func TestForgedExternalCommitIsCheap(t *testing.T) {
+	ctx := t.Context()
+	alice, bob, carol := newClient(t, "alice", mls.Config{ExternalCommits: mls.AcceptExternalJoins}), newClient(t, "bob", mls.Config{}), newClient(t, "carol", mls.Config{})
+	counted := &slowCrypto{Crypto: alice.p.Crypto()}
+	alice.p = provider.Bundle{Backend: counted, Store: alice.store}
+	alice.create()
+	alice.add(nil, bob)
+	gi, err := alice.group.GroupInfo(ctx, mls.GroupInfoOptions{ExternalPub: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := mls.JoinExternal(ctx, carol.p, gi, carol.signer, carol.cred, carol.cfg, mls.ExternalOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := x.Commit()
+	forged[len(forged)-1-32-1] ^= 1 // the last byte of the signature: behind it is the confirmation tag
+	counted.hashes.Store(0)
+	if _, err := alice.group.Process(ctx, forged, mls.ProcessOptions{}); !errors.Is(err, mls.ErrDecrypt) {
+		t.Errorf("got %v", err)
+	}
+	if n := counted.hashes.Load(); n != 0 {
+		t.Errorf("%d hashes for a forged commit", n)
+	}
+	alice.process(x.Commit())
+	if counted.hashes.Load() == 0 {
+		t.Error("no hashes for a genuine one")
 	}
 }
 
