@@ -775,71 +775,359 @@ long:
 	SUBQ           R11, DI
 	LEAQ           63(SP), R9
 	ANDQ           $-64, R9
-	MOVQ           R11, BX
-	SHRQ           $0x04, BX
-	MOVQ           ctr+56(FP), DX
-	SUBQ           BX, DX
-	VPBROADCASTD.Z DX, K7, Z14
+	MOVQ           ctr+56(FP), BX
+	VPBROADCASTD.Z BX, K7, Z14
 	VPADDD         Z14, Z15, Z15
 	VPADDD         lanes<>+0(SB), Z15, Z15
-	VPSHUFB        byteOrder<>+0(SB), Z0, Z0
-	VEXTRACTI64X2  $0x01, Y0, X1
-	VMOVDQU        X1, 640(R9)
+	VPSHUFB        byteOrder<>+0(SB), Z0, Z8
+	VEXTRACTI64X2  $0x01, Y8, X9
+	VMOVDQU        X9, 640(R9)
+
+	// the powers, and the key stream of the first four or eight vectors meanwhile
+	MOVQ      R12, AX
+	SUBQ      R11, AX
+	CMPQ      AX, $0x00000100
+	JA        many
+	VMOVDQA64 Z15, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z0
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z1
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z2
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z3
+	VPXORQ    Z16, Z0, Z0
+	VPXORQ    Z16, Z1, Z1
+	VPXORQ    Z16, Z2, Z2
+	VPXORQ    Z16, Z3, Z3
+	VAESENC   Z17, Z0, Z0
+	VAESENC   Z17, Z1, Z1
+	VAESENC   Z17, Z2, Z2
+	VAESENC   Z17, Z3, Z3
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
-	VSHUFI64X2 $0x00, Z0, Z0, Z0
-	VPSHUFD    $0xff, Z0, Z3
-	VPSRAD     $0x1f, Z3, Z3
-	VPANDQ     polynomial<>+0(SB), Z3, Z3
-	VPSRLQ     $0x3f, Z0, Z4
-	VPSLLDQ    $0x08, Z4, Z4
-	VPADDQ     Z0, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z4, Z0
+	VSHUFI64X2 $0x00, Z8, Z8, Z8
+	VPSHUFD    $0xff, Z8, Z11
+	VPSRAD     $0x1f, Z11, Z11
+	VPANDQ     polynomial<>+0(SB), Z11, Z11
+	VPSRLQ     $0x3f, Z8, Z12
+	VPSLLDQ    $0x08, Z12, Z12
+	VPADDQ     Z8, Z8, Z8
+	VPTERNLOGQ $0x96, Z11, Z12, Z8
 
 	// H²; H⁴ and H³ of H² · (H², H)
-	VPCLMULQDQ $0x00, Z0, Z0, Z3
-	VPCLMULQDQ $0x11, Z0, Z0, Z5
-	VPXORQ     Z4, Z4, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z5
-	VMOVDQA64  Z5, Z1
-	VMOVDQA64  Z0, K6, Z1
-	VPCLMULQDQ $0x00, Z1, Z5, Z3
-	VPCLMULQDQ $0x01, Z1, Z5, Z4
-	VPCLMULQDQ $0x10, Z1, Z5, Z6
-	VPXORQ     Z6, Z4, Z4
-	VPCLMULQDQ $0x11, Z1, Z5, Z2
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z2
-	VSHUFI64X2 $0x00, Z2, Z2, Z31
-	VMOVDQA64  Z1, K5, Z2
-	VMOVDQU64  Z2, 320(R9)
-	VPCLMULQDQ $0x00, Z2, Z31, Z3
-	VPCLMULQDQ $0x01, Z2, Z31, Z4
-	VPCLMULQDQ $0x10, Z2, Z31, Z6
-	VPXORQ     Z6, Z4, Z4
-	VPCLMULQDQ $0x11, Z2, Z31, Z5
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z5
-	VMOVDQU64  Z5, 256(R9)
-	VPXORQ     Z8, Z8, Z8
+	VPCLMULQDQ $0x00, Z8, Z8, Z11
+	VPCLMULQDQ $0x11, Z8, Z8, Z13
 	VPXORQ     Z12, Z12, Z12
-	XORL       CX, CX
-	MOVQ       acc+88(FP), AX
-	TESTQ      AX, AX
-	JE         next
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z13
+	VAESENC    Z18, Z0, Z0
+	VAESENC    Z18, Z1, Z1
+	VAESENC    Z18, Z2, Z2
+	VAESENC    Z18, Z3, Z3
+	VAESENC    Z19, Z0, Z0
+	VAESENC    Z19, Z1, Z1
+	VAESENC    Z19, Z2, Z2
+	VAESENC    Z19, Z3, Z3
+	VMOVDQA64  Z13, Z9
+	VMOVDQA64  Z8, K6, Z9
+	VPCLMULQDQ $0x00, Z9, Z13, Z11
+	VPCLMULQDQ $0x01, Z9, Z13, Z12
+	VPCLMULQDQ $0x10, Z9, Z13, Z14
+	VPXORQ     Z14, Z12, Z12
+	VPCLMULQDQ $0x11, Z9, Z13, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z10
+	VAESENC    Z20, Z0, Z0
+	VAESENC    Z20, Z1, Z1
+	VAESENC    Z20, Z2, Z2
+	VAESENC    Z20, Z3, Z3
+	VAESENC    Z21, Z0, Z0
+	VAESENC    Z21, Z1, Z1
+	VAESENC    Z21, Z2, Z2
+	VAESENC    Z21, Z3, Z3
+	VSHUFI64X2 $0x00, Z10, Z10, Z31
+	VMOVDQA64  Z9, K5, Z10
+	VMOVDQU64  Z10, 320(R9)
+
+	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there may be so many vectors
+	VPCLMULQDQ  $0x00, Z10, Z31, Z11
+	VPCLMULQDQ  $0x01, Z10, Z31, Z12
+	VPCLMULQDQ  $0x10, Z10, Z31, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z31, Z13
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z13
+	VMOVDQU64   Z13, 256(R9)
+	VPCLMULQDQ  $0x00, Z31, Z31, Z11
+	VPCLMULQDQ  $0x11, Z31, Z31, Z8
+	VPXORQ      Z12, Z12, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VAESENC     Z22, Z0, Z0
+	VAESENC     Z22, Z1, Z1
+	VAESENC     Z22, Z2, Z2
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z23, Z0, Z0
+	VAESENC     Z23, Z1, Z1
+	VAESENC     Z23, Z2, Z2
+	VAESENC     Z23, Z3, Z3
+	VMOVDQA64   Z8, Z9
+	VMOVDQA64   Z31, K6, Z9
+	VPCLMULQDQ  $0x00, Z9, Z8, Z11
+	VPCLMULQDQ  $0x01, Z9, Z8, Z12
+	VPCLMULQDQ  $0x10, Z9, Z8, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z9, Z8, Z10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z10
+	VSHUFI64X2  $0x00, Z10, Z10, Z13
+	VMOVDQA64   Z9, K5, Z10
+	VMOVDQU64   Z10, 64(R9)
+	VPSHUFD     $0x4e, Z10, Z14
+	VPXORQ      Z10, Z14, Z14
+	VMOVDQU64   Z14, 192(R9)
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENCLAST Z26, Z0, Z0
+	VAESENCLAST Z26, Z1, Z1
+	VAESENCLAST Z26, Z2, Z2
+	VAESENCLAST Z26, Z3, Z3
+	JMP         prepared
+
+many:
+	VMOVDQA64 Z15, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z0
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z1
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z2
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z3
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z4
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z5
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z6
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z7
+	VPXORQ    Z16, Z0, Z0
+	VPXORQ    Z16, Z1, Z1
+	VPXORQ    Z16, Z2, Z2
+	VPXORQ    Z16, Z3, Z3
+	VPXORQ    Z16, Z4, Z4
+	VPXORQ    Z16, Z5, Z5
+	VPXORQ    Z16, Z6, Z6
+	VPXORQ    Z16, Z7, Z7
+	VAESENC   Z17, Z0, Z0
+	VAESENC   Z17, Z1, Z1
+	VAESENC   Z17, Z2, Z2
+	VAESENC   Z17, Z3, Z3
+	VAESENC   Z17, Z4, Z4
+	VAESENC   Z17, Z5, Z5
+	VAESENC   Z17, Z6, Z6
+	VAESENC   Z17, Z7, Z7
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VSHUFI64X2 $0x00, Z8, Z8, Z8
+	VPSHUFD    $0xff, Z8, Z11
+	VPSRAD     $0x1f, Z11, Z11
+	VPANDQ     polynomial<>+0(SB), Z11, Z11
+	VPSRLQ     $0x3f, Z8, Z12
+	VPSLLDQ    $0x08, Z12, Z12
+	VPADDQ     Z8, Z8, Z8
+	VPTERNLOGQ $0x96, Z11, Z12, Z8
+
+	// H²; H⁴ and H³ of H² · (H², H)
+	VPCLMULQDQ $0x00, Z8, Z8, Z11
+	VPCLMULQDQ $0x11, Z8, Z8, Z13
+	VPXORQ     Z12, Z12, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z13
+	VAESENC    Z18, Z0, Z0
+	VAESENC    Z18, Z1, Z1
+	VAESENC    Z18, Z2, Z2
+	VAESENC    Z18, Z3, Z3
+	VAESENC    Z18, Z4, Z4
+	VAESENC    Z18, Z5, Z5
+	VAESENC    Z18, Z6, Z6
+	VAESENC    Z18, Z7, Z7
+	VAESENC    Z19, Z0, Z0
+	VAESENC    Z19, Z1, Z1
+	VAESENC    Z19, Z2, Z2
+	VAESENC    Z19, Z3, Z3
+	VAESENC    Z19, Z4, Z4
+	VAESENC    Z19, Z5, Z5
+	VAESENC    Z19, Z6, Z6
+	VAESENC    Z19, Z7, Z7
+	VMOVDQA64  Z13, Z9
+	VMOVDQA64  Z8, K6, Z9
+	VPCLMULQDQ $0x00, Z9, Z13, Z11
+	VPCLMULQDQ $0x01, Z9, Z13, Z12
+	VPCLMULQDQ $0x10, Z9, Z13, Z14
+	VPXORQ     Z14, Z12, Z12
+	VPCLMULQDQ $0x11, Z9, Z13, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z10
+	VAESENC    Z20, Z0, Z0
+	VAESENC    Z20, Z1, Z1
+	VAESENC    Z20, Z2, Z2
+	VAESENC    Z20, Z3, Z3
+	VAESENC    Z20, Z4, Z4
+	VAESENC    Z20, Z5, Z5
+	VAESENC    Z20, Z6, Z6
+	VAESENC    Z20, Z7, Z7
+	VAESENC    Z21, Z0, Z0
+	VAESENC    Z21, Z1, Z1
+	VAESENC    Z21, Z2, Z2
+	VAESENC    Z21, Z3, Z3
+	VAESENC    Z21, Z4, Z4
+	VAESENC    Z21, Z5, Z5
+	VAESENC    Z21, Z6, Z6
+	VAESENC    Z21, Z7, Z7
+	VSHUFI64X2 $0x00, Z10, Z10, Z31
+	VMOVDQA64  Z9, K5, Z10
+	VMOVDQU64  Z10, 320(R9)
+
+	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there may be so many vectors
+	VPCLMULQDQ  $0x00, Z10, Z31, Z11
+	VPCLMULQDQ  $0x01, Z10, Z31, Z12
+	VPCLMULQDQ  $0x10, Z10, Z31, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z31, Z13
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z13
+	VMOVDQU64   Z13, 256(R9)
+	VPCLMULQDQ  $0x00, Z31, Z31, Z11
+	VPCLMULQDQ  $0x11, Z31, Z31, Z8
+	VPXORQ      Z12, Z12, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VAESENC     Z22, Z0, Z0
+	VAESENC     Z22, Z1, Z1
+	VAESENC     Z22, Z2, Z2
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z22, Z5, Z5
+	VAESENC     Z22, Z6, Z6
+	VAESENC     Z22, Z7, Z7
+	VAESENC     Z23, Z0, Z0
+	VAESENC     Z23, Z1, Z1
+	VAESENC     Z23, Z2, Z2
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z23, Z5, Z5
+	VAESENC     Z23, Z6, Z6
+	VAESENC     Z23, Z7, Z7
+	VMOVDQA64   Z8, Z9
+	VMOVDQA64   Z31, K6, Z9
+	VPCLMULQDQ  $0x00, Z9, Z8, Z11
+	VPCLMULQDQ  $0x01, Z9, Z8, Z12
+	VPCLMULQDQ  $0x10, Z9, Z8, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z9, Z8, Z10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z10
+	VSHUFI64X2  $0x00, Z10, Z10, Z13
+	VMOVDQA64   Z9, K5, Z10
+	VMOVDQU64   Z10, 64(R9)
+	VPSHUFD     $0x4e, Z10, Z14
+	VPXORQ      Z10, Z14, Z14
+	VMOVDQU64   Z14, 192(R9)
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z24, Z5, Z5
+	VAESENC     Z24, Z6, Z6
+	VAESENC     Z24, Z7, Z7
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENC     Z25, Z5, Z5
+	VAESENC     Z25, Z6, Z6
+	VAESENC     Z25, Z7, Z7
+	VPCLMULQDQ  $0x00, Z10, Z13, Z11
+	VPCLMULQDQ  $0x01, Z10, Z13, Z12
+	VPCLMULQDQ  $0x10, Z10, Z13, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z13, Z8
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VMOVDQU64   Z8, (R9)
+	VPSHUFD     $0x4e, Z8, Z14
+	VPXORQ      Z8, Z14, Z14
+	VMOVDQU64   Z14, 128(R9)
+	VAESENCLAST Z26, Z0, Z0
+	VAESENCLAST Z26, Z1, Z1
+	VAESENCLAST Z26, Z2, Z2
+	VAESENCLAST Z26, Z3, Z3
+	VAESENCLAST Z26, Z4, Z4
+	VAESENCLAST Z26, Z5, Z5
+	VAESENCLAST Z26, Z6, Z6
+	VAESENCLAST Z26, Z7, Z7
+
+prepared:
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z12, Z12, Z12
+	XORL   CX, CX
+	MOVQ   acc+88(FP), AX
+	TESTQ  AX, AX
+	JE     additional
 
 	// the hash of the pieces before is added to the first block
 	MOVL       $0x0000ffff, BX
@@ -848,10 +1136,52 @@ long:
 	SUBQ       R13, AX
 	VMOVDQU8.Z (AX), K1, Z12
 	VPSHUFB    byteOrder<>+0(SB), Z12, Z12
+	TESTQ      R11, R11
+	JNE        additional
+	MOVQ       R12, AX
+	SUBQ       CX, AX
+	CMOVQLT    numbers<>+0(SB), AX
+	CMPQ       AX, $0x40
+	CMOVQGT    numbers<>+8(SB), AX
+	BZHIQ      AX, numbers<>+16(SB), AX
+	MOVQ       R11, BX
+	SUBQ       CX, BX
+	CMOVQLT    numbers<>+0(SB), BX
+	CMPQ       BX, $0x40
+	CMOVQGT    numbers<>+8(SB), BX
+	BZHIQ      BX, numbers<>+16(SB), BX
+	ANDNQ      AX, BX, AX
+	TESTQ      AX, AX
+	JE         nodata101
+	KMOVQ      AX, K1
+	VMOVDQU8.Z (SI)(CX*1), K1, Z13
+	VPXORQ     Z13, Z0, Z0
+	VMOVDQU8   Z0, K1, (DI)(CX*1)
+	VMOVDQU8.Z Z0, K1, Z13
+	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
+	VPXORQ     Z13, Z12, Z12
+	VPADDD     fours<>+0(SB), Z15, Z15
 
-slow:
-	CMPQ       CX, R14
-	JGE        noaad
+nodata101:
+	ADDQ       $0x40, CX
+	VPCLMULQDQ $0x00, Z8, Z31, Z9
+	VPCLMULQDQ $0x01, Z8, Z31, Z10
+	VPCLMULQDQ $0x10, Z8, Z31, Z13
+	VPXORQ     Z13, Z10, Z10
+	VPCLMULQDQ $0x11, Z8, Z31, Z11
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD    $0x4e, Z9, Z9
+	VPTERNLOGQ $0x96, Z13, Z9, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD    $0x4e, Z10, Z10
+	VPTERNLOGQ $0x96, Z13, Z10, Z11
+	VPXORQ     Z11, Z12, Z8
+	VPXORQ     Z12, Z12, Z12
+	JMP        stream
+
+additional:
+	CMPQ       CX, R11
+	JGE        data
 	MOVQ       R14, AX
 	SUBQ       CX, AX
 	CMOVQLT    numbers<>+0(SB), AX
@@ -869,45 +1199,6 @@ slow:
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
 	VPXORQ     Z13, Z12, Z12
-
-noaad:
-	MOVQ        R12, AX
-	SUBQ        CX, AX
-	CMOVQLT     numbers<>+0(SB), AX
-	CMPQ        AX, $0x40
-	CMOVQGT     numbers<>+8(SB), AX
-	BZHIQ       AX, numbers<>+16(SB), AX
-	MOVQ        R11, BX
-	SUBQ        CX, BX
-	CMOVQLT     numbers<>+0(SB), BX
-	CMPQ        BX, $0x40
-	CMOVQGT     numbers<>+8(SB), BX
-	BZHIQ       BX, numbers<>+16(SB), BX
-	ANDNQ       AX, BX, AX
-	TESTQ       AX, AX
-	JE          nodata101
-	KMOVQ       AX, K1
-	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
-	VPXORQ      Z16, Z0, Z0
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z25, Z0, Z0
-	VAESENCLAST Z26, Z0, Z0
-	VPXORQ      Z13, Z0, Z0
-	VMOVDQU8    Z0, K1, (DI)(CX*1)
-	VMOVDQU8.Z  Z0, K1, Z13
-	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
-	VPXORQ      Z13, Z12, Z12
-
-nodata101:
-	VPADDD     fours<>+0(SB), Z15, Z15
 	ADDQ       $0x40, CX
 	VPCLMULQDQ $0x00, Z8, Z31, Z9
 	VPCLMULQDQ $0x01, Z8, Z31, Z10
@@ -922,106 +1213,25 @@ nodata101:
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z12, Z8
 	VPXORQ     Z12, Z12, Z12
+	JMP        additional
 
-next:
-	CMPQ CX, R11
-	JL   slow
-	MOVQ R12, DX
-	SUBQ CX, DX
-	SARQ $0x06, DX
-	JLE  ends
-
-	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors
-	VPCLMULQDQ $0x00, Z31, Z31, Z0
-	VPCLMULQDQ $0x11, Z31, Z31, Z2
-	VPXORQ     Z1, Z1, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z2
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z31, K6, Z4
-	VPCLMULQDQ $0x00, Z4, Z2, Z0
-	VPCLMULQDQ $0x01, Z4, Z2, Z1
-	VPCLMULQDQ $0x10, Z4, Z2, Z3
-	VPXORQ     Z3, Z1, Z1
-	VPCLMULQDQ $0x11, Z4, Z2, Z5
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z5
-	VSHUFI64X2 $0x00, Z5, Z5, Z6
-	VMOVDQA64  Z4, K5, Z5
-	VMOVDQU64  Z5, 64(R9)
-	VPSHUFD    $0x4e, Z5, Z3
-	VPXORQ     Z5, Z3, Z3
-	VMOVDQU64  Z3, 192(R9)
-	CMPQ       DX, $0x04
-	JLE        rest
-	VPCLMULQDQ $0x00, Z5, Z6, Z0
-	VPCLMULQDQ $0x01, Z5, Z6, Z1
-	VPCLMULQDQ $0x10, Z5, Z6, Z3
-	VPXORQ     Z3, Z1, Z1
-	VPCLMULQDQ $0x11, Z5, Z6, Z7
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z7
-	VMOVDQU64  Z7, (R9)
-	VPSHUFD    $0x4e, Z7, Z3
-	VPXORQ     Z7, Z3, Z3
-	VMOVDQU64  Z3, 128(R9)
-	SUBQ       $0x08, DX
-	JL         fewer
-
-	// the last byte of the counter, on top
-	MOVQ CX, BX
-	SUBQ R11, BX
-	SHRQ $0x04, BX
-	MOVQ ctr+56(FP), AX
-	ADDQ AX, BX
-	SHLQ $0x18, BX
-
-	// the last byte of 32 counters, which stands first, unless it overflows
-	ADDL    $0x20000000, BX
-	JCS     carry102
-	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
-	VPADDD  steps<>+0(SB), Z0, Z1
-	VPADDD  steps<>+64(SB), Z0, Z2
-	VPADDD  steps<>+128(SB), Z0, Z3
-	VPADDD  steps<>+192(SB), Z0, Z4
-	VPADDD  steps<>+256(SB), Z0, Z5
-	VPADDD  steps<>+320(SB), Z0, Z6
-	VPADDD  steps<>+384(SB), Z0, Z7
-	JMP     whole103
-
-carry102:
-	VMOVDQA64 Z15, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z1
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z2
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z3
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z4
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z5
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z6
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
-	VPADDD    fours<>+0(SB), Z12, Z12
-
-whole103:
-	VPADDD      thirtyTwos<>+0(SB), Z15, Z15
+stream:
+	VMOVDQA64   Z15, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z0
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z1
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z2
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z3
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z4
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z5
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z6
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z7
 	VPXORQ      Z16, Z0, Z0
 	VPXORQ      Z16, Z1, Z1
 	VPXORQ      Z16, Z2, Z2
@@ -1103,37 +1313,55 @@ whole103:
 	VAESENC     Z25, Z6, Z6
 	VAESENC     Z25, Z7, Z7
 	VAESENCLAST Z26, Z0, Z0
-	VPXORQ      (SI)(CX*1), Z0, Z0
 	VAESENCLAST Z26, Z1, Z1
-	VPXORQ      64(SI)(CX*1), Z1, Z1
 	VAESENCLAST Z26, Z2, Z2
-	VPXORQ      128(SI)(CX*1), Z2, Z2
 	VAESENCLAST Z26, Z3, Z3
-	VPXORQ      192(SI)(CX*1), Z3, Z3
 	VAESENCLAST Z26, Z4, Z4
-	VPXORQ      256(SI)(CX*1), Z4, Z4
 	VAESENCLAST Z26, Z5, Z5
-	VPXORQ      320(SI)(CX*1), Z5, Z5
 	VAESENCLAST Z26, Z6, Z6
-	VPXORQ      384(SI)(CX*1), Z6, Z6
 	VAESENCLAST Z26, Z7, Z7
-	VPXORQ      448(SI)(CX*1), Z7, Z7
-	VMOVDQU64   Z0, (DI)(CX*1)
-	VMOVDQU64   Z1, 64(DI)(CX*1)
-	VMOVDQU64   Z2, 128(DI)(CX*1)
-	VMOVDQU64   Z3, 192(DI)(CX*1)
-	VMOVDQU64   Z4, 256(DI)(CX*1)
-	VMOVDQU64   Z5, 320(DI)(CX*1)
-	VMOVDQU64   Z6, 384(DI)(CX*1)
-	VMOVDQU64   Z7, 448(DI)(CX*1)
-	ADDQ        $0x00000200, CX
-	SUBQ        $0x08, DX
-	JL          hashed
+
+data:
+	MOVQ R12, DX
+	SUBQ CX, DX
+	SHRQ $0x06, DX
+	CMPQ DX, $0x08
+	JL   rest
+
+	// the last byte of the counter, on top
+	MOVQ      CX, BX
+	SUBQ      R11, BX
+	SHRQ      $0x04, BX
+	MOVQ      ctr+56(FP), AX
+	LEAQ      (AX)(BX*1), BX
+	SHLQ      $0x18, BX
+	ADDL      $0x20000000, BX
+	VPADDD    thirtyTwos<>+0(SB), Z15, Z15
+	VPXORQ    (SI)(CX*1), Z0, Z0
+	VPXORQ    64(SI)(CX*1), Z1, Z1
+	VPXORQ    128(SI)(CX*1), Z2, Z2
+	VPXORQ    192(SI)(CX*1), Z3, Z3
+	VPXORQ    256(SI)(CX*1), Z4, Z4
+	VPXORQ    320(SI)(CX*1), Z5, Z5
+	VPXORQ    384(SI)(CX*1), Z6, Z6
+	VPXORQ    448(SI)(CX*1), Z7, Z7
+	VMOVDQU64 Z0, (DI)(CX*1)
+	VMOVDQU64 Z1, 64(DI)(CX*1)
+	VMOVDQU64 Z2, 128(DI)(CX*1)
+	VMOVDQU64 Z3, 192(DI)(CX*1)
+	VMOVDQU64 Z4, 256(DI)(CX*1)
+	VMOVDQU64 Z5, 320(DI)(CX*1)
+	VMOVDQU64 Z6, 384(DI)(CX*1)
+	VMOVDQU64 Z7, 448(DI)(CX*1)
+	ADDQ      $0x00000200, CX
+	SUBQ      $0x08, DX
+	CMPQ      DX, $0x08
+	JL        hashed
 
 eights:
 	// the last byte of 32 counters, which stands first, unless it overflows
 	ADDL    $0x20000000, BX
-	JCS     carry104
+	JCS     carry102
 	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
 	VPADDD  steps<>+0(SB), Z0, Z1
 	VPADDD  steps<>+64(SB), Z0, Z2
@@ -1142,9 +1370,9 @@ eights:
 	VPADDD  steps<>+256(SB), Z0, Z5
 	VPADDD  steps<>+320(SB), Z0, Z6
 	VPADDD  steps<>+384(SB), Z0, Z7
-	JMP     whole105
+	JMP     whole103
 
-carry104:
+carry102:
 	VMOVDQA64 Z15, Z12
 	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
 	VPADDD    fours<>+0(SB), Z12, Z12
@@ -1163,7 +1391,7 @@ carry104:
 	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
 	VPADDD    fours<>+0(SB), Z12, Z12
 
-whole105:
+whole103:
 	VPADDD          thirtyTwos<>+0(SB), Z15, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPXORQ          Z16, Z1, Z1
@@ -1338,20 +1566,20 @@ whole105:
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
 	VPXORQ          Z11, Z12, Z8
 	VAESENCLAST     Z26, Z0, Z0
-	VPXORQ          (SI)(CX*1), Z0, Z0
 	VAESENCLAST     Z26, Z1, Z1
-	VPXORQ          64(SI)(CX*1), Z1, Z1
 	VAESENCLAST     Z26, Z2, Z2
-	VPXORQ          128(SI)(CX*1), Z2, Z2
 	VAESENCLAST     Z26, Z3, Z3
-	VPXORQ          192(SI)(CX*1), Z3, Z3
 	VAESENCLAST     Z26, Z4, Z4
-	VPXORQ          256(SI)(CX*1), Z4, Z4
 	VAESENCLAST     Z26, Z5, Z5
-	VPXORQ          320(SI)(CX*1), Z5, Z5
 	VAESENCLAST     Z26, Z6, Z6
-	VPXORQ          384(SI)(CX*1), Z6, Z6
 	VAESENCLAST     Z26, Z7, Z7
+	VPXORQ          (SI)(CX*1), Z0, Z0
+	VPXORQ          64(SI)(CX*1), Z1, Z1
+	VPXORQ          128(SI)(CX*1), Z2, Z2
+	VPXORQ          192(SI)(CX*1), Z3, Z3
+	VPXORQ          256(SI)(CX*1), Z4, Z4
+	VPXORQ          320(SI)(CX*1), Z5, Z5
+	VPXORQ          384(SI)(CX*1), Z6, Z6
 	VPXORQ          448(SI)(CX*1), Z7, Z7
 	VMOVDQU64       Z0, (DI)(CX*1)
 	VMOVDQU64       Z1, 64(DI)(CX*1)
@@ -1363,6 +1591,7 @@ whole105:
 	VMOVDQU64       Z7, 448(DI)(CX*1)
 	ADDQ            $0x00000200, CX
 	SUBQ            $0x08, DX
+	CMPQ            DX, $0x08
 	JGE             eights
 
 hashed:
@@ -1458,104 +1687,13 @@ hashed:
 	VPSHUFD         $0x4e, Z10, Z10
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
 	VPXORQ          Z11, Z12, Z8
-
-fewer:
-	ADDQ $0x08, DX
-	JE   rested
+	CMPQ            CX, R12
+	JNE             stream
+	JMP             ends
 
 rest:
-	VMOVDQA64   Z15, Z12
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z0
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z0, Z0
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z1
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z1, Z1
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z2
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z2, Z2
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z3
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z3, Z3
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z4
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z4, Z4
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z5
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z5, Z5
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z6
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z6, Z6
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z17, Z1, Z1
-	VAESENC     Z17, Z2, Z2
-	VAESENC     Z17, Z3, Z3
-	VAESENC     Z17, Z4, Z4
-	VAESENC     Z17, Z5, Z5
-	VAESENC     Z17, Z6, Z6
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z18, Z1, Z1
-	VAESENC     Z18, Z2, Z2
-	VAESENC     Z18, Z3, Z3
-	VAESENC     Z18, Z4, Z4
-	VAESENC     Z18, Z5, Z5
-	VAESENC     Z18, Z6, Z6
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z19, Z1, Z1
-	VAESENC     Z19, Z2, Z2
-	VAESENC     Z19, Z3, Z3
-	VAESENC     Z19, Z4, Z4
-	VAESENC     Z19, Z5, Z5
-	VAESENC     Z19, Z6, Z6
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z20, Z1, Z1
-	VAESENC     Z20, Z2, Z2
-	VAESENC     Z20, Z3, Z3
-	VAESENC     Z20, Z4, Z4
-	VAESENC     Z20, Z5, Z5
-	VAESENC     Z20, Z6, Z6
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z21, Z1, Z1
-	VAESENC     Z21, Z2, Z2
-	VAESENC     Z21, Z3, Z3
-	VAESENC     Z21, Z4, Z4
-	VAESENC     Z21, Z5, Z5
-	VAESENC     Z21, Z6, Z6
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z22, Z1, Z1
-	VAESENC     Z22, Z2, Z2
-	VAESENC     Z22, Z3, Z3
-	VAESENC     Z22, Z4, Z4
-	VAESENC     Z22, Z5, Z5
-	VAESENC     Z22, Z6, Z6
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z23, Z1, Z1
-	VAESENC     Z23, Z2, Z2
-	VAESENC     Z23, Z3, Z3
-	VAESENC     Z23, Z4, Z4
-	VAESENC     Z23, Z5, Z5
-	VAESENC     Z23, Z6, Z6
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z24, Z1, Z1
-	VAESENC     Z24, Z2, Z2
-	VAESENC     Z24, Z3, Z3
-	VAESENC     Z24, Z4, Z4
-	VAESENC     Z24, Z5, Z5
-	VAESENC     Z24, Z6, Z6
-	VAESENC     Z25, Z0, Z0
-	VAESENC     Z25, Z1, Z1
-	VAESENC     Z25, Z2, Z2
-	VAESENC     Z25, Z3, Z3
-	VAESENC     Z25, Z4, Z4
-	VAESENC     Z25, Z5, Z5
-	VAESENC     Z25, Z6, Z6
-	VAESENCLAST Z26, Z0, Z0
-	VAESENCLAST Z26, Z1, Z1
-	VAESENCLAST Z26, Z2, Z2
-	VAESENCLAST Z26, Z3, Z3
-	VAESENCLAST Z26, Z4, Z4
-	VAESENCLAST Z26, Z5, Z5
-	VAESENCLAST Z26, Z6, Z6
+	TESTQ DX, DX
+	JE    ends
 
 	// table + 16·(8-vectors) is the power for the hash
 	MOVQ            DX, BX
@@ -1678,6 +1816,7 @@ rest:
 	VPSHUFD         $0x4e, Z10, Z10
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
 	VPXORQ          Z11, Z6, Z8
+	VMOVDQA64       Z7, Z0
 	JMP             added
 
 rested5:
@@ -1689,6 +1828,7 @@ rested5:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z5, Z8
+	VMOVDQA64  Z6, Z0
 	JMP        added
 
 rested4:
@@ -1700,6 +1840,7 @@ rested4:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z4, Z8
+	VMOVDQA64  Z5, Z0
 	JMP        added
 
 rested3:
@@ -1711,6 +1852,7 @@ rested3:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z3, Z8
+	VMOVDQA64  Z4, Z0
 	JMP        added
 
 rested2:
@@ -1722,6 +1864,7 @@ rested2:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z2, Z8
+	VMOVDQA64  Z3, Z0
 	JMP        added
 
 rested1:
@@ -1733,6 +1876,7 @@ rested1:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z1, Z8
+	VMOVDQA64  Z2, Z0
 	JMP        added
 
 rested0:
@@ -1744,71 +1888,97 @@ rested0:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z0, Z8
+	VMOVDQA64  Z1, Z0
 
 added:
-	SHLQ           $0x02, DX
-	VPBROADCASTD.Z DX, K7, Z13
-	VPADDD         Z13, Z15, Z15
-	SHLQ           $0x04, DX
-	ADDQ           DX, CX
-	VPXORQ         Z12, Z12, Z12
-
-rested:
-	VPXORQ Z12, Z12, Z12
-
-	// H⁴ again, should there be a vector whose last block is not whole
-	VBROADCASTI32X4 112(R9), Z31
+	SHLQ $0x06, DX
+	ADDQ DX, CX
 
 ends:
-	MOVQ        R10, DX
-	SUBQ        CX, DX
-	CMPQ        DX, $0x40
-	JG          slow
-	MOVQ        R9, AX
-	SUBQ        DX, AX
-	VMOVDQU64   320(AX), Z13
-	VPCLMULQDQ  $0x00, Z13, Z8, Z9
-	VPCLMULQDQ  $0x01, Z13, Z8, Z10
-	VPCLMULQDQ  $0x10, Z13, Z8, Z14
-	VPCLMULQDQ  $0x11, Z13, Z8, Z11
-	VPXORQ      Z14, Z10, Z10
-	VMOVDQU64   384(AX), Z31
-	MOVQ        R12, AX
-	SUBQ        CX, AX
-	CMOVQLT     numbers<>+0(SB), AX
-	CMPQ        AX, $0x40
-	CMOVQGT     numbers<>+8(SB), AX
-	BZHIQ       AX, numbers<>+16(SB), AX
-	MOVQ        R11, BX
-	SUBQ        CX, BX
-	CMOVQLT     numbers<>+0(SB), BX
-	CMPQ        BX, $0x40
-	CMOVQGT     numbers<>+8(SB), BX
-	BZHIQ       BX, numbers<>+16(SB), BX
-	ANDNQ       AX, BX, AX
-	TESTQ       AX, AX
-	JE          nodata106
-	KMOVQ       AX, K1
-	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
-	VPXORQ      Z16, Z0, Z0
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z25, Z0, Z0
-	VAESENCLAST Z26, Z0, Z0
-	VPXORQ      Z13, Z0, Z0
-	VMOVDQU8    Z0, K1, (DI)(CX*1)
-	VMOVDQU8.Z  Z0, K1, Z13
-	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
-	VPXORQ      Z13, Z12, Z12
+	VPXORQ Z12, Z12, Z12
+	MOVQ   R10, DX
+	SUBQ   CX, DX
+	CMPQ   DX, $0x40
+	JLE    finish
 
-nodata106:
+	// a vector whose last block is not whole, and the lengths alone after it
+	VBROADCASTI32X4 112(R9), Z31
+	MOVQ            R12, AX
+	SUBQ            CX, AX
+	CMOVQLT         numbers<>+0(SB), AX
+	CMPQ            AX, $0x40
+	CMOVQGT         numbers<>+8(SB), AX
+	BZHIQ           AX, numbers<>+16(SB), AX
+	MOVQ            R11, BX
+	SUBQ            CX, BX
+	CMOVQLT         numbers<>+0(SB), BX
+	CMPQ            BX, $0x40
+	CMOVQGT         numbers<>+8(SB), BX
+	BZHIQ           BX, numbers<>+16(SB), BX
+	ANDNQ           AX, BX, AX
+	TESTQ           AX, AX
+	JE              nodata104
+	KMOVQ           AX, K1
+	VMOVDQU8.Z      (SI)(CX*1), K1, Z13
+	VPXORQ          Z13, Z0, Z0
+	VMOVDQU8        Z0, K1, (DI)(CX*1)
+	VMOVDQU8.Z      Z0, K1, Z13
+	VPSHUFB         byteOrder<>+0(SB), Z13, Z13
+	VPXORQ          Z13, Z12, Z12
+	VPADDD          fours<>+0(SB), Z15, Z15
+
+nodata104:
+	ADDQ       $0x40, CX
+	VPCLMULQDQ $0x00, Z8, Z31, Z9
+	VPCLMULQDQ $0x01, Z8, Z31, Z10
+	VPCLMULQDQ $0x10, Z8, Z31, Z13
+	VPXORQ     Z13, Z10, Z10
+	VPCLMULQDQ $0x11, Z8, Z31, Z11
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD    $0x4e, Z9, Z9
+	VPTERNLOGQ $0x96, Z13, Z9, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD    $0x4e, Z10, Z10
+	VPTERNLOGQ $0x96, Z13, Z10, Z11
+	VPXORQ     Z11, Z12, Z8
+	VPXORQ     Z12, Z12, Z12
+	MOVL       $0x00000010, DX
+
+finish:
+	MOVQ       R9, AX
+	SUBQ       DX, AX
+	VMOVDQU64  320(AX), Z13
+	VPCLMULQDQ $0x00, Z13, Z8, Z9
+	VPCLMULQDQ $0x01, Z13, Z8, Z10
+	VPCLMULQDQ $0x10, Z13, Z8, Z14
+	VPCLMULQDQ $0x11, Z13, Z8, Z11
+	VPXORQ     Z14, Z10, Z10
+	VMOVDQU64  384(AX), Z31
+	MOVQ       R12, AX
+	SUBQ       CX, AX
+	CMOVQLT    numbers<>+0(SB), AX
+	CMPQ       AX, $0x40
+	CMOVQGT    numbers<>+8(SB), AX
+	BZHIQ      AX, numbers<>+16(SB), AX
+	MOVQ       R11, BX
+	SUBQ       CX, BX
+	CMOVQLT    numbers<>+0(SB), BX
+	CMPQ       BX, $0x40
+	CMOVQGT    numbers<>+8(SB), BX
+	BZHIQ      BX, numbers<>+16(SB), BX
+	ANDNQ      AX, BX, AX
+	TESTQ      AX, AX
+	JE         nodata105
+	KMOVQ      AX, K1
+	VMOVDQU8.Z (SI)(CX*1), K1, Z13
+	VPXORQ     Z13, Z0, Z0
+	VMOVDQU8   Z0, K1, (DI)(CX*1)
+	VMOVDQU8.Z Z0, K1, Z13
+	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
+	VPXORQ     Z13, Z12, Z12
+	VPADDD     fours<>+0(SB), Z15, Z15
+
+nodata105:
 	MOVQ  last+64(FP), AX
 	TESTQ AX, AX
 	JE    nolengths
@@ -2470,71 +2640,359 @@ long:
 	SUBQ           R11, DI
 	LEAQ           63(SP), R9
 	ANDQ           $-64, R9
-	MOVQ           R11, BX
-	SHRQ           $0x04, BX
-	MOVQ           ctr+56(FP), DX
-	SUBQ           BX, DX
-	VPBROADCASTD.Z DX, K7, Z14
+	MOVQ           ctr+56(FP), BX
+	VPBROADCASTD.Z BX, K7, Z14
 	VPADDD         Z14, Z15, Z15
 	VPADDD         lanes<>+0(SB), Z15, Z15
-	VPSHUFB        byteOrder<>+0(SB), Z0, Z0
-	VEXTRACTI64X2  $0x01, Y0, X1
-	VMOVDQU        X1, 640(R9)
+	VPSHUFB        byteOrder<>+0(SB), Z0, Z8
+	VEXTRACTI64X2  $0x01, Y8, X9
+	VMOVDQU        X9, 640(R9)
+
+	// the powers, and the key stream of the first four or eight vectors meanwhile
+	MOVQ      R12, AX
+	SUBQ      R11, AX
+	CMPQ      AX, $0x00000100
+	JA        many
+	VMOVDQA64 Z15, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z0
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z1
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z2
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z3
+	VPXORQ    Z16, Z0, Z0
+	VPXORQ    Z16, Z1, Z1
+	VPXORQ    Z16, Z2, Z2
+	VPXORQ    Z16, Z3, Z3
+	VAESENC   Z17, Z0, Z0
+	VAESENC   Z17, Z1, Z1
+	VAESENC   Z17, Z2, Z2
+	VAESENC   Z17, Z3, Z3
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
-	VSHUFI64X2 $0x00, Z0, Z0, Z0
-	VPSHUFD    $0xff, Z0, Z3
-	VPSRAD     $0x1f, Z3, Z3
-	VPANDQ     polynomial<>+0(SB), Z3, Z3
-	VPSRLQ     $0x3f, Z0, Z4
-	VPSLLDQ    $0x08, Z4, Z4
-	VPADDQ     Z0, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z4, Z0
+	VSHUFI64X2 $0x00, Z8, Z8, Z8
+	VPSHUFD    $0xff, Z8, Z11
+	VPSRAD     $0x1f, Z11, Z11
+	VPANDQ     polynomial<>+0(SB), Z11, Z11
+	VPSRLQ     $0x3f, Z8, Z12
+	VPSLLDQ    $0x08, Z12, Z12
+	VPADDQ     Z8, Z8, Z8
+	VPTERNLOGQ $0x96, Z11, Z12, Z8
 
 	// H²; H⁴ and H³ of H² · (H², H)
-	VPCLMULQDQ $0x00, Z0, Z0, Z3
-	VPCLMULQDQ $0x11, Z0, Z0, Z5
-	VPXORQ     Z4, Z4, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z5
-	VMOVDQA64  Z5, Z1
-	VMOVDQA64  Z0, K6, Z1
-	VPCLMULQDQ $0x00, Z1, Z5, Z3
-	VPCLMULQDQ $0x01, Z1, Z5, Z4
-	VPCLMULQDQ $0x10, Z1, Z5, Z6
-	VPXORQ     Z6, Z4, Z4
-	VPCLMULQDQ $0x11, Z1, Z5, Z2
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z2
-	VSHUFI64X2 $0x00, Z2, Z2, Z31
-	VMOVDQA64  Z1, K5, Z2
-	VMOVDQU64  Z2, 320(R9)
-	VPCLMULQDQ $0x00, Z2, Z31, Z3
-	VPCLMULQDQ $0x01, Z2, Z31, Z4
-	VPCLMULQDQ $0x10, Z2, Z31, Z6
-	VPXORQ     Z6, Z4, Z4
-	VPCLMULQDQ $0x11, Z2, Z31, Z5
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z5
-	VMOVDQU64  Z5, 256(R9)
-	VPXORQ     Z8, Z8, Z8
+	VPCLMULQDQ $0x00, Z8, Z8, Z11
+	VPCLMULQDQ $0x11, Z8, Z8, Z13
 	VPXORQ     Z12, Z12, Z12
-	XORL       CX, CX
-	MOVQ       acc+88(FP), AX
-	TESTQ      AX, AX
-	JE         next
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z13
+	VAESENC    Z18, Z0, Z0
+	VAESENC    Z18, Z1, Z1
+	VAESENC    Z18, Z2, Z2
+	VAESENC    Z18, Z3, Z3
+	VAESENC    Z19, Z0, Z0
+	VAESENC    Z19, Z1, Z1
+	VAESENC    Z19, Z2, Z2
+	VAESENC    Z19, Z3, Z3
+	VMOVDQA64  Z13, Z9
+	VMOVDQA64  Z8, K6, Z9
+	VPCLMULQDQ $0x00, Z9, Z13, Z11
+	VPCLMULQDQ $0x01, Z9, Z13, Z12
+	VPCLMULQDQ $0x10, Z9, Z13, Z14
+	VPXORQ     Z14, Z12, Z12
+	VPCLMULQDQ $0x11, Z9, Z13, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z10
+	VAESENC    Z20, Z0, Z0
+	VAESENC    Z20, Z1, Z1
+	VAESENC    Z20, Z2, Z2
+	VAESENC    Z20, Z3, Z3
+	VAESENC    Z21, Z0, Z0
+	VAESENC    Z21, Z1, Z1
+	VAESENC    Z21, Z2, Z2
+	VAESENC    Z21, Z3, Z3
+	VSHUFI64X2 $0x00, Z10, Z10, Z31
+	VMOVDQA64  Z9, K5, Z10
+	VMOVDQU64  Z10, 320(R9)
+
+	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there may be so many vectors
+	VPCLMULQDQ  $0x00, Z10, Z31, Z11
+	VPCLMULQDQ  $0x01, Z10, Z31, Z12
+	VPCLMULQDQ  $0x10, Z10, Z31, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z31, Z13
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z13
+	VMOVDQU64   Z13, 256(R9)
+	VPCLMULQDQ  $0x00, Z31, Z31, Z11
+	VPCLMULQDQ  $0x11, Z31, Z31, Z8
+	VPXORQ      Z12, Z12, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VAESENC     Z22, Z0, Z0
+	VAESENC     Z22, Z1, Z1
+	VAESENC     Z22, Z2, Z2
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z23, Z0, Z0
+	VAESENC     Z23, Z1, Z1
+	VAESENC     Z23, Z2, Z2
+	VAESENC     Z23, Z3, Z3
+	VMOVDQA64   Z8, Z9
+	VMOVDQA64   Z31, K6, Z9
+	VPCLMULQDQ  $0x00, Z9, Z8, Z11
+	VPCLMULQDQ  $0x01, Z9, Z8, Z12
+	VPCLMULQDQ  $0x10, Z9, Z8, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z9, Z8, Z10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z10
+	VSHUFI64X2  $0x00, Z10, Z10, Z13
+	VMOVDQA64   Z9, K5, Z10
+	VMOVDQU64   Z10, 64(R9)
+	VPSHUFD     $0x4e, Z10, Z14
+	VPXORQ      Z10, Z14, Z14
+	VMOVDQU64   Z14, 192(R9)
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENCLAST Z26, Z0, Z0
+	VAESENCLAST Z26, Z1, Z1
+	VAESENCLAST Z26, Z2, Z2
+	VAESENCLAST Z26, Z3, Z3
+	JMP         prepared
+
+many:
+	VMOVDQA64 Z15, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z0
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z1
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z2
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z3
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z4
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z5
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z6
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z7
+	VPXORQ    Z16, Z0, Z0
+	VPXORQ    Z16, Z1, Z1
+	VPXORQ    Z16, Z2, Z2
+	VPXORQ    Z16, Z3, Z3
+	VPXORQ    Z16, Z4, Z4
+	VPXORQ    Z16, Z5, Z5
+	VPXORQ    Z16, Z6, Z6
+	VPXORQ    Z16, Z7, Z7
+	VAESENC   Z17, Z0, Z0
+	VAESENC   Z17, Z1, Z1
+	VAESENC   Z17, Z2, Z2
+	VAESENC   Z17, Z3, Z3
+	VAESENC   Z17, Z4, Z4
+	VAESENC   Z17, Z5, Z5
+	VAESENC   Z17, Z6, Z6
+	VAESENC   Z17, Z7, Z7
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VSHUFI64X2 $0x00, Z8, Z8, Z8
+	VPSHUFD    $0xff, Z8, Z11
+	VPSRAD     $0x1f, Z11, Z11
+	VPANDQ     polynomial<>+0(SB), Z11, Z11
+	VPSRLQ     $0x3f, Z8, Z12
+	VPSLLDQ    $0x08, Z12, Z12
+	VPADDQ     Z8, Z8, Z8
+	VPTERNLOGQ $0x96, Z11, Z12, Z8
+
+	// H²; H⁴ and H³ of H² · (H², H)
+	VPCLMULQDQ $0x00, Z8, Z8, Z11
+	VPCLMULQDQ $0x11, Z8, Z8, Z13
+	VPXORQ     Z12, Z12, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z13
+	VAESENC    Z18, Z0, Z0
+	VAESENC    Z18, Z1, Z1
+	VAESENC    Z18, Z2, Z2
+	VAESENC    Z18, Z3, Z3
+	VAESENC    Z18, Z4, Z4
+	VAESENC    Z18, Z5, Z5
+	VAESENC    Z18, Z6, Z6
+	VAESENC    Z18, Z7, Z7
+	VAESENC    Z19, Z0, Z0
+	VAESENC    Z19, Z1, Z1
+	VAESENC    Z19, Z2, Z2
+	VAESENC    Z19, Z3, Z3
+	VAESENC    Z19, Z4, Z4
+	VAESENC    Z19, Z5, Z5
+	VAESENC    Z19, Z6, Z6
+	VAESENC    Z19, Z7, Z7
+	VMOVDQA64  Z13, Z9
+	VMOVDQA64  Z8, K6, Z9
+	VPCLMULQDQ $0x00, Z9, Z13, Z11
+	VPCLMULQDQ $0x01, Z9, Z13, Z12
+	VPCLMULQDQ $0x10, Z9, Z13, Z14
+	VPXORQ     Z14, Z12, Z12
+	VPCLMULQDQ $0x11, Z9, Z13, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z10
+	VAESENC    Z20, Z0, Z0
+	VAESENC    Z20, Z1, Z1
+	VAESENC    Z20, Z2, Z2
+	VAESENC    Z20, Z3, Z3
+	VAESENC    Z20, Z4, Z4
+	VAESENC    Z20, Z5, Z5
+	VAESENC    Z20, Z6, Z6
+	VAESENC    Z20, Z7, Z7
+	VAESENC    Z21, Z0, Z0
+	VAESENC    Z21, Z1, Z1
+	VAESENC    Z21, Z2, Z2
+	VAESENC    Z21, Z3, Z3
+	VAESENC    Z21, Z4, Z4
+	VAESENC    Z21, Z5, Z5
+	VAESENC    Z21, Z6, Z6
+	VAESENC    Z21, Z7, Z7
+	VSHUFI64X2 $0x00, Z10, Z10, Z31
+	VMOVDQA64  Z9, K5, Z10
+	VMOVDQU64  Z10, 320(R9)
+
+	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there may be so many vectors
+	VPCLMULQDQ  $0x00, Z10, Z31, Z11
+	VPCLMULQDQ  $0x01, Z10, Z31, Z12
+	VPCLMULQDQ  $0x10, Z10, Z31, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z31, Z13
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z13
+	VMOVDQU64   Z13, 256(R9)
+	VPCLMULQDQ  $0x00, Z31, Z31, Z11
+	VPCLMULQDQ  $0x11, Z31, Z31, Z8
+	VPXORQ      Z12, Z12, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VAESENC     Z22, Z0, Z0
+	VAESENC     Z22, Z1, Z1
+	VAESENC     Z22, Z2, Z2
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z22, Z5, Z5
+	VAESENC     Z22, Z6, Z6
+	VAESENC     Z22, Z7, Z7
+	VAESENC     Z23, Z0, Z0
+	VAESENC     Z23, Z1, Z1
+	VAESENC     Z23, Z2, Z2
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z23, Z5, Z5
+	VAESENC     Z23, Z6, Z6
+	VAESENC     Z23, Z7, Z7
+	VMOVDQA64   Z8, Z9
+	VMOVDQA64   Z31, K6, Z9
+	VPCLMULQDQ  $0x00, Z9, Z8, Z11
+	VPCLMULQDQ  $0x01, Z9, Z8, Z12
+	VPCLMULQDQ  $0x10, Z9, Z8, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z9, Z8, Z10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z10
+	VSHUFI64X2  $0x00, Z10, Z10, Z13
+	VMOVDQA64   Z9, K5, Z10
+	VMOVDQU64   Z10, 64(R9)
+	VPSHUFD     $0x4e, Z10, Z14
+	VPXORQ      Z10, Z14, Z14
+	VMOVDQU64   Z14, 192(R9)
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z24, Z5, Z5
+	VAESENC     Z24, Z6, Z6
+	VAESENC     Z24, Z7, Z7
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENC     Z25, Z5, Z5
+	VAESENC     Z25, Z6, Z6
+	VAESENC     Z25, Z7, Z7
+	VPCLMULQDQ  $0x00, Z10, Z13, Z11
+	VPCLMULQDQ  $0x01, Z10, Z13, Z12
+	VPCLMULQDQ  $0x10, Z10, Z13, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z13, Z8
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VMOVDQU64   Z8, (R9)
+	VPSHUFD     $0x4e, Z8, Z14
+	VPXORQ      Z8, Z14, Z14
+	VMOVDQU64   Z14, 128(R9)
+	VAESENCLAST Z26, Z0, Z0
+	VAESENCLAST Z26, Z1, Z1
+	VAESENCLAST Z26, Z2, Z2
+	VAESENCLAST Z26, Z3, Z3
+	VAESENCLAST Z26, Z4, Z4
+	VAESENCLAST Z26, Z5, Z5
+	VAESENCLAST Z26, Z6, Z6
+	VAESENCLAST Z26, Z7, Z7
+
+prepared:
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z12, Z12, Z12
+	XORL   CX, CX
+	MOVQ   acc+88(FP), AX
+	TESTQ  AX, AX
+	JE     additional
 
 	// the hash of the pieces before is added to the first block
 	MOVL       $0x0000ffff, BX
@@ -2543,10 +3001,51 @@ long:
 	SUBQ       R13, AX
 	VMOVDQU8.Z (AX), K1, Z12
 	VPSHUFB    byteOrder<>+0(SB), Z12, Z12
+	TESTQ      R11, R11
+	JNE        additional
+	MOVQ       R12, AX
+	SUBQ       CX, AX
+	CMOVQLT    numbers<>+0(SB), AX
+	CMPQ       AX, $0x40
+	CMOVQGT    numbers<>+8(SB), AX
+	BZHIQ      AX, numbers<>+16(SB), AX
+	MOVQ       R11, BX
+	SUBQ       CX, BX
+	CMOVQLT    numbers<>+0(SB), BX
+	CMPQ       BX, $0x40
+	CMOVQGT    numbers<>+8(SB), BX
+	BZHIQ      BX, numbers<>+16(SB), BX
+	ANDNQ      AX, BX, AX
+	TESTQ      AX, AX
+	JE         nodata101
+	KMOVQ      AX, K1
+	VMOVDQU8.Z (SI)(CX*1), K1, Z13
+	VPXORQ     Z13, Z0, Z0
+	VMOVDQU8   Z0, K1, (DI)(CX*1)
+	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
+	VPXORQ     Z13, Z12, Z12
+	VPADDD     fours<>+0(SB), Z15, Z15
 
-slow:
-	CMPQ       CX, R14
-	JGE        noaad
+nodata101:
+	ADDQ       $0x40, CX
+	VPCLMULQDQ $0x00, Z8, Z31, Z9
+	VPCLMULQDQ $0x01, Z8, Z31, Z10
+	VPCLMULQDQ $0x10, Z8, Z31, Z13
+	VPXORQ     Z13, Z10, Z10
+	VPCLMULQDQ $0x11, Z8, Z31, Z11
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD    $0x4e, Z9, Z9
+	VPTERNLOGQ $0x96, Z13, Z9, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD    $0x4e, Z10, Z10
+	VPTERNLOGQ $0x96, Z13, Z10, Z11
+	VPXORQ     Z11, Z12, Z8
+	VPXORQ     Z12, Z12, Z12
+	JMP        stream
+
+additional:
+	CMPQ       CX, R11
+	JGE        data
 	MOVQ       R14, AX
 	SUBQ       CX, AX
 	CMOVQLT    numbers<>+0(SB), AX
@@ -2564,44 +3063,6 @@ slow:
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
 	VPXORQ     Z13, Z12, Z12
-
-noaad:
-	MOVQ        R12, AX
-	SUBQ        CX, AX
-	CMOVQLT     numbers<>+0(SB), AX
-	CMPQ        AX, $0x40
-	CMOVQGT     numbers<>+8(SB), AX
-	BZHIQ       AX, numbers<>+16(SB), AX
-	MOVQ        R11, BX
-	SUBQ        CX, BX
-	CMOVQLT     numbers<>+0(SB), BX
-	CMPQ        BX, $0x40
-	CMOVQGT     numbers<>+8(SB), BX
-	BZHIQ       BX, numbers<>+16(SB), BX
-	ANDNQ       AX, BX, AX
-	TESTQ       AX, AX
-	JE          nodata101
-	KMOVQ       AX, K1
-	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
-	VPXORQ      Z16, Z0, Z0
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z25, Z0, Z0
-	VAESENCLAST Z26, Z0, Z0
-	VPXORQ      Z13, Z0, Z0
-	VMOVDQU8    Z0, K1, (DI)(CX*1)
-	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
-	VPXORQ      Z13, Z12, Z12
-
-nodata101:
-	VPADDD     fours<>+0(SB), Z15, Z15
 	ADDQ       $0x40, CX
 	VPCLMULQDQ $0x00, Z8, Z31, Z9
 	VPCLMULQDQ $0x01, Z8, Z31, Z10
@@ -2616,71 +3077,242 @@ nodata101:
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z12, Z8
 	VPXORQ     Z12, Z12, Z12
+	JMP        additional
 
-next:
-	CMPQ CX, R11
-	JL   slow
+stream:
+	VMOVDQA64   Z15, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z0
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z1
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z2
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z3
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z4
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z5
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z6
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z7
+	VPXORQ      Z16, Z0, Z0
+	VPXORQ      Z16, Z1, Z1
+	VPXORQ      Z16, Z2, Z2
+	VPXORQ      Z16, Z3, Z3
+	VPXORQ      Z16, Z4, Z4
+	VPXORQ      Z16, Z5, Z5
+	VPXORQ      Z16, Z6, Z6
+	VPXORQ      Z16, Z7, Z7
+	VAESENC     Z17, Z0, Z0
+	VAESENC     Z17, Z1, Z1
+	VAESENC     Z17, Z2, Z2
+	VAESENC     Z17, Z3, Z3
+	VAESENC     Z17, Z4, Z4
+	VAESENC     Z17, Z5, Z5
+	VAESENC     Z17, Z6, Z6
+	VAESENC     Z17, Z7, Z7
+	VAESENC     Z18, Z0, Z0
+	VAESENC     Z18, Z1, Z1
+	VAESENC     Z18, Z2, Z2
+	VAESENC     Z18, Z3, Z3
+	VAESENC     Z18, Z4, Z4
+	VAESENC     Z18, Z5, Z5
+	VAESENC     Z18, Z6, Z6
+	VAESENC     Z18, Z7, Z7
+	VAESENC     Z19, Z0, Z0
+	VAESENC     Z19, Z1, Z1
+	VAESENC     Z19, Z2, Z2
+	VAESENC     Z19, Z3, Z3
+	VAESENC     Z19, Z4, Z4
+	VAESENC     Z19, Z5, Z5
+	VAESENC     Z19, Z6, Z6
+	VAESENC     Z19, Z7, Z7
+	VAESENC     Z20, Z0, Z0
+	VAESENC     Z20, Z1, Z1
+	VAESENC     Z20, Z2, Z2
+	VAESENC     Z20, Z3, Z3
+	VAESENC     Z20, Z4, Z4
+	VAESENC     Z20, Z5, Z5
+	VAESENC     Z20, Z6, Z6
+	VAESENC     Z20, Z7, Z7
+	VAESENC     Z21, Z0, Z0
+	VAESENC     Z21, Z1, Z1
+	VAESENC     Z21, Z2, Z2
+	VAESENC     Z21, Z3, Z3
+	VAESENC     Z21, Z4, Z4
+	VAESENC     Z21, Z5, Z5
+	VAESENC     Z21, Z6, Z6
+	VAESENC     Z21, Z7, Z7
+	VAESENC     Z22, Z0, Z0
+	VAESENC     Z22, Z1, Z1
+	VAESENC     Z22, Z2, Z2
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z22, Z5, Z5
+	VAESENC     Z22, Z6, Z6
+	VAESENC     Z22, Z7, Z7
+	VAESENC     Z23, Z0, Z0
+	VAESENC     Z23, Z1, Z1
+	VAESENC     Z23, Z2, Z2
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z23, Z5, Z5
+	VAESENC     Z23, Z6, Z6
+	VAESENC     Z23, Z7, Z7
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z24, Z5, Z5
+	VAESENC     Z24, Z6, Z6
+	VAESENC     Z24, Z7, Z7
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENC     Z25, Z5, Z5
+	VAESENC     Z25, Z6, Z6
+	VAESENC     Z25, Z7, Z7
+	VAESENCLAST Z26, Z0, Z0
+	VAESENCLAST Z26, Z1, Z1
+	VAESENCLAST Z26, Z2, Z2
+	VAESENCLAST Z26, Z3, Z3
+	VAESENCLAST Z26, Z4, Z4
+	VAESENCLAST Z26, Z5, Z5
+	VAESENCLAST Z26, Z6, Z6
+	VAESENCLAST Z26, Z7, Z7
+
+data:
 	MOVQ R12, DX
 	SUBQ CX, DX
-	SARQ $0x06, DX
-	JLE  ends
-
-	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors
-	VPCLMULQDQ $0x00, Z31, Z31, Z0
-	VPCLMULQDQ $0x11, Z31, Z31, Z2
-	VPXORQ     Z1, Z1, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z2
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z31, K6, Z4
-	VPCLMULQDQ $0x00, Z4, Z2, Z0
-	VPCLMULQDQ $0x01, Z4, Z2, Z1
-	VPCLMULQDQ $0x10, Z4, Z2, Z3
-	VPXORQ     Z3, Z1, Z1
-	VPCLMULQDQ $0x11, Z4, Z2, Z5
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z5
-	VSHUFI64X2 $0x00, Z5, Z5, Z6
-	VMOVDQA64  Z4, K5, Z5
-	VMOVDQU64  Z5, 64(R9)
-	VPSHUFD    $0x4e, Z5, Z3
-	VPXORQ     Z5, Z3, Z3
-	VMOVDQU64  Z3, 192(R9)
-	CMPQ       DX, $0x04
-	JLE        rest
-	VPCLMULQDQ $0x00, Z5, Z6, Z0
-	VPCLMULQDQ $0x01, Z5, Z6, Z1
-	VPCLMULQDQ $0x10, Z5, Z6, Z3
-	VPXORQ     Z3, Z1, Z1
-	VPCLMULQDQ $0x11, Z5, Z6, Z7
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z7
-	VMOVDQU64  Z7, (R9)
-	VPSHUFD    $0x4e, Z7, Z3
-	VPXORQ     Z7, Z3, Z3
-	VMOVDQU64  Z3, 128(R9)
-	SUBQ       $0x08, DX
-	JL         fewer
+	SHRQ $0x06, DX
+	CMPQ DX, $0x08
+	JL   rest
 
 	// the last byte of the counter, on top
-	MOVQ CX, BX
-	SUBQ R11, BX
-	SHRQ $0x04, BX
-	MOVQ ctr+56(FP), AX
-	ADDQ AX, BX
-	SHLQ $0x18, BX
+	MOVQ            CX, BX
+	SUBQ            R11, BX
+	SHRQ            $0x04, BX
+	MOVQ            ctr+56(FP), AX
+	LEAQ            (AX)(BX*1), BX
+	SHLQ            $0x18, BX
+	ADDL            $0x20000000, BX
+	VPADDD          thirtyTwos<>+0(SB), Z15, Z15
+	VMOVDQU64       (SI)(CX*1), Z12
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VMOVDQU64       64(SI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VBROADCASTI32X4 144(R9), Z31
+	VBROADCASTI32X4 160(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 16(R9), Z14
+	VBROADCASTI32X4 32(R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPXORQ          Z31, Z29, Z10
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPXORQ          Z13, Z30, Z9
+	VPXORQ          Z14, Z28, Z11
+	VMOVDQU64       128(SI)(CX*1), Z12
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VMOVDQU64       192(SI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VBROADCASTI32X4 176(R9), Z31
+	VBROADCASTI32X4 192(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 48(R9), Z14
+	VBROADCASTI32X4 64(R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VMOVDQU64       256(SI)(CX*1), Z12
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VMOVDQU64       320(SI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VBROADCASTI32X4 208(R9), Z31
+	VBROADCASTI32X4 224(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 80(R9), Z14
+	VBROADCASTI32X4 96(R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VMOVDQU64       384(SI)(CX*1), Z12
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VBROADCASTI32X4 240(R9), Z31
+	VBROADCASTI32X4 128(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z8, Z30
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z8, Z30, Z30
+	VBROADCASTI32X4 112(R9), Z14
+	VBROADCASTI32X4 (R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z8, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z8, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VMOVDQU64       448(SI)(CX*1), Z12
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VPTERNLOGQ      $0x96, Z9, Z11, Z10
+	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD         $0x4e, Z9, Z9
+	VPTERNLOGQ      $0x96, Z13, Z9, Z10
+	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD         $0x4e, Z10, Z10
+	VPTERNLOGQ      $0x96, Z13, Z10, Z11
+	VPXORQ          Z11, Z12, Z8
+	VPXORQ          (SI)(CX*1), Z0, Z0
+	VPXORQ          64(SI)(CX*1), Z1, Z1
+	VPXORQ          128(SI)(CX*1), Z2, Z2
+	VPXORQ          192(SI)(CX*1), Z3, Z3
+	VPXORQ          256(SI)(CX*1), Z4, Z4
+	VPXORQ          320(SI)(CX*1), Z5, Z5
+	VPXORQ          384(SI)(CX*1), Z6, Z6
+	VPXORQ          448(SI)(CX*1), Z7, Z7
+	VMOVDQU64       Z0, (DI)(CX*1)
+	VMOVDQU64       Z1, 64(DI)(CX*1)
+	VMOVDQU64       Z2, 128(DI)(CX*1)
+	VMOVDQU64       Z3, 192(DI)(CX*1)
+	VMOVDQU64       Z4, 256(DI)(CX*1)
+	VMOVDQU64       Z5, 320(DI)(CX*1)
+	VMOVDQU64       Z6, 384(DI)(CX*1)
+	VMOVDQU64       Z7, 448(DI)(CX*1)
+	ADDQ            $0x00000200, CX
+	SUBQ            $0x08, DX
+	CMPQ            DX, $0x08
+	JL              fewer
 
 eights:
 	// the last byte of 32 counters, which stands first, unless it overflows
@@ -2890,20 +3522,20 @@ whole103:
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
 	VPXORQ          Z11, Z12, Z8
 	VAESENCLAST     Z26, Z0, Z0
-	VPXORQ          (SI)(CX*1), Z0, Z0
 	VAESENCLAST     Z26, Z1, Z1
-	VPXORQ          64(SI)(CX*1), Z1, Z1
 	VAESENCLAST     Z26, Z2, Z2
-	VPXORQ          128(SI)(CX*1), Z2, Z2
 	VAESENCLAST     Z26, Z3, Z3
-	VPXORQ          192(SI)(CX*1), Z3, Z3
 	VAESENCLAST     Z26, Z4, Z4
-	VPXORQ          256(SI)(CX*1), Z4, Z4
 	VAESENCLAST     Z26, Z5, Z5
-	VPXORQ          320(SI)(CX*1), Z5, Z5
 	VAESENCLAST     Z26, Z6, Z6
-	VPXORQ          384(SI)(CX*1), Z6, Z6
 	VAESENCLAST     Z26, Z7, Z7
+	VPXORQ          (SI)(CX*1), Z0, Z0
+	VPXORQ          64(SI)(CX*1), Z1, Z1
+	VPXORQ          128(SI)(CX*1), Z2, Z2
+	VPXORQ          192(SI)(CX*1), Z3, Z3
+	VPXORQ          256(SI)(CX*1), Z4, Z4
+	VPXORQ          320(SI)(CX*1), Z5, Z5
+	VPXORQ          384(SI)(CX*1), Z6, Z6
 	VPXORQ          448(SI)(CX*1), Z7, Z7
 	VMOVDQU64       Z0, (DI)(CX*1)
 	VMOVDQU64       Z1, 64(DI)(CX*1)
@@ -2915,105 +3547,17 @@ whole103:
 	VMOVDQU64       Z7, 448(DI)(CX*1)
 	ADDQ            $0x00000200, CX
 	SUBQ            $0x08, DX
+	CMPQ            DX, $0x08
 	JGE             eights
 
 fewer:
-	ADDQ $0x08, DX
-	JE   rested
+	CMPQ CX, R12
+	JNE  stream
+	JMP  ends
 
 rest:
-	VMOVDQA64   Z15, Z12
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z0
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z0, Z0
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z1
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z1, Z1
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z2
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z2, Z2
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z3
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z3, Z3
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z4
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z4, Z4
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z5
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z5, Z5
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z6
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z6, Z6
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z17, Z1, Z1
-	VAESENC     Z17, Z2, Z2
-	VAESENC     Z17, Z3, Z3
-	VAESENC     Z17, Z4, Z4
-	VAESENC     Z17, Z5, Z5
-	VAESENC     Z17, Z6, Z6
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z18, Z1, Z1
-	VAESENC     Z18, Z2, Z2
-	VAESENC     Z18, Z3, Z3
-	VAESENC     Z18, Z4, Z4
-	VAESENC     Z18, Z5, Z5
-	VAESENC     Z18, Z6, Z6
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z19, Z1, Z1
-	VAESENC     Z19, Z2, Z2
-	VAESENC     Z19, Z3, Z3
-	VAESENC     Z19, Z4, Z4
-	VAESENC     Z19, Z5, Z5
-	VAESENC     Z19, Z6, Z6
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z20, Z1, Z1
-	VAESENC     Z20, Z2, Z2
-	VAESENC     Z20, Z3, Z3
-	VAESENC     Z20, Z4, Z4
-	VAESENC     Z20, Z5, Z5
-	VAESENC     Z20, Z6, Z6
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z21, Z1, Z1
-	VAESENC     Z21, Z2, Z2
-	VAESENC     Z21, Z3, Z3
-	VAESENC     Z21, Z4, Z4
-	VAESENC     Z21, Z5, Z5
-	VAESENC     Z21, Z6, Z6
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z22, Z1, Z1
-	VAESENC     Z22, Z2, Z2
-	VAESENC     Z22, Z3, Z3
-	VAESENC     Z22, Z4, Z4
-	VAESENC     Z22, Z5, Z5
-	VAESENC     Z22, Z6, Z6
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z23, Z1, Z1
-	VAESENC     Z23, Z2, Z2
-	VAESENC     Z23, Z3, Z3
-	VAESENC     Z23, Z4, Z4
-	VAESENC     Z23, Z5, Z5
-	VAESENC     Z23, Z6, Z6
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z24, Z1, Z1
-	VAESENC     Z24, Z2, Z2
-	VAESENC     Z24, Z3, Z3
-	VAESENC     Z24, Z4, Z4
-	VAESENC     Z24, Z5, Z5
-	VAESENC     Z24, Z6, Z6
-	VAESENC     Z25, Z0, Z0
-	VAESENC     Z25, Z1, Z1
-	VAESENC     Z25, Z2, Z2
-	VAESENC     Z25, Z3, Z3
-	VAESENC     Z25, Z4, Z4
-	VAESENC     Z25, Z5, Z5
-	VAESENC     Z25, Z6, Z6
-	VAESENCLAST Z26, Z0, Z0
-	VAESENCLAST Z26, Z1, Z1
-	VAESENCLAST Z26, Z2, Z2
-	VAESENCLAST Z26, Z3, Z3
-	VAESENCLAST Z26, Z4, Z4
-	VAESENCLAST Z26, Z5, Z5
-	VAESENCLAST Z26, Z6, Z6
+	TESTQ DX, DX
+	JE    ends
 
 	// table + 16·(8-vectors) is the power for the hash
 	MOVQ            DX, BX
@@ -3136,6 +3680,7 @@ rest:
 	VPSHUFD         $0x4e, Z10, Z10
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
 	VPXORQ          Z11, Z6, Z8
+	VMOVDQA64       Z7, Z0
 	JMP             added
 
 rested5:
@@ -3147,6 +3692,7 @@ rested5:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z5, Z8
+	VMOVDQA64  Z6, Z0
 	JMP        added
 
 rested4:
@@ -3158,6 +3704,7 @@ rested4:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z4, Z8
+	VMOVDQA64  Z5, Z0
 	JMP        added
 
 rested3:
@@ -3169,6 +3716,7 @@ rested3:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z3, Z8
+	VMOVDQA64  Z4, Z0
 	JMP        added
 
 rested2:
@@ -3180,6 +3728,7 @@ rested2:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z2, Z8
+	VMOVDQA64  Z3, Z0
 	JMP        added
 
 rested1:
@@ -3191,6 +3740,7 @@ rested1:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z1, Z8
+	VMOVDQA64  Z2, Z0
 	JMP        added
 
 rested0:
@@ -3202,70 +3752,95 @@ rested0:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z0, Z8
+	VMOVDQA64  Z1, Z0
 
 added:
-	SHLQ           $0x02, DX
-	VPBROADCASTD.Z DX, K7, Z13
-	VPADDD         Z13, Z15, Z15
-	SHLQ           $0x04, DX
-	ADDQ           DX, CX
-	VPXORQ         Z12, Z12, Z12
-
-rested:
-	VPXORQ Z12, Z12, Z12
-
-	// H⁴ again, should there be a vector whose last block is not whole
-	VBROADCASTI32X4 112(R9), Z31
+	SHLQ $0x06, DX
+	ADDQ DX, CX
 
 ends:
-	MOVQ        R10, DX
-	SUBQ        CX, DX
-	CMPQ        DX, $0x40
-	JG          slow
-	MOVQ        R9, AX
-	SUBQ        DX, AX
-	VMOVDQU64   320(AX), Z13
-	VPCLMULQDQ  $0x00, Z13, Z8, Z9
-	VPCLMULQDQ  $0x01, Z13, Z8, Z10
-	VPCLMULQDQ  $0x10, Z13, Z8, Z14
-	VPCLMULQDQ  $0x11, Z13, Z8, Z11
-	VPXORQ      Z14, Z10, Z10
-	VMOVDQU64   384(AX), Z31
-	MOVQ        R12, AX
-	SUBQ        CX, AX
-	CMOVQLT     numbers<>+0(SB), AX
-	CMPQ        AX, $0x40
-	CMOVQGT     numbers<>+8(SB), AX
-	BZHIQ       AX, numbers<>+16(SB), AX
-	MOVQ        R11, BX
-	SUBQ        CX, BX
-	CMOVQLT     numbers<>+0(SB), BX
-	CMPQ        BX, $0x40
-	CMOVQGT     numbers<>+8(SB), BX
-	BZHIQ       BX, numbers<>+16(SB), BX
-	ANDNQ       AX, BX, AX
-	TESTQ       AX, AX
-	JE          nodata104
-	KMOVQ       AX, K1
-	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
-	VPXORQ      Z16, Z0, Z0
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z25, Z0, Z0
-	VAESENCLAST Z26, Z0, Z0
-	VPXORQ      Z13, Z0, Z0
-	VMOVDQU8    Z0, K1, (DI)(CX*1)
-	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
-	VPXORQ      Z13, Z12, Z12
+	VPXORQ Z12, Z12, Z12
+	MOVQ   R10, DX
+	SUBQ   CX, DX
+	CMPQ   DX, $0x40
+	JLE    finish
+
+	// a vector whose last block is not whole, and the lengths alone after it
+	VBROADCASTI32X4 112(R9), Z31
+	MOVQ            R12, AX
+	SUBQ            CX, AX
+	CMOVQLT         numbers<>+0(SB), AX
+	CMPQ            AX, $0x40
+	CMOVQGT         numbers<>+8(SB), AX
+	BZHIQ           AX, numbers<>+16(SB), AX
+	MOVQ            R11, BX
+	SUBQ            CX, BX
+	CMOVQLT         numbers<>+0(SB), BX
+	CMPQ            BX, $0x40
+	CMOVQGT         numbers<>+8(SB), BX
+	BZHIQ           BX, numbers<>+16(SB), BX
+	ANDNQ           AX, BX, AX
+	TESTQ           AX, AX
+	JE              nodata104
+	KMOVQ           AX, K1
+	VMOVDQU8.Z      (SI)(CX*1), K1, Z13
+	VPXORQ          Z13, Z0, Z0
+	VMOVDQU8        Z0, K1, (DI)(CX*1)
+	VPSHUFB         byteOrder<>+0(SB), Z13, Z13
+	VPXORQ          Z13, Z12, Z12
+	VPADDD          fours<>+0(SB), Z15, Z15
 
 nodata104:
+	ADDQ       $0x40, CX
+	VPCLMULQDQ $0x00, Z8, Z31, Z9
+	VPCLMULQDQ $0x01, Z8, Z31, Z10
+	VPCLMULQDQ $0x10, Z8, Z31, Z13
+	VPXORQ     Z13, Z10, Z10
+	VPCLMULQDQ $0x11, Z8, Z31, Z11
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD    $0x4e, Z9, Z9
+	VPTERNLOGQ $0x96, Z13, Z9, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD    $0x4e, Z10, Z10
+	VPTERNLOGQ $0x96, Z13, Z10, Z11
+	VPXORQ     Z11, Z12, Z8
+	VPXORQ     Z12, Z12, Z12
+	MOVL       $0x00000010, DX
+
+finish:
+	MOVQ       R9, AX
+	SUBQ       DX, AX
+	VMOVDQU64  320(AX), Z13
+	VPCLMULQDQ $0x00, Z13, Z8, Z9
+	VPCLMULQDQ $0x01, Z13, Z8, Z10
+	VPCLMULQDQ $0x10, Z13, Z8, Z14
+	VPCLMULQDQ $0x11, Z13, Z8, Z11
+	VPXORQ     Z14, Z10, Z10
+	VMOVDQU64  384(AX), Z31
+	MOVQ       R12, AX
+	SUBQ       CX, AX
+	CMOVQLT    numbers<>+0(SB), AX
+	CMPQ       AX, $0x40
+	CMOVQGT    numbers<>+8(SB), AX
+	BZHIQ      AX, numbers<>+16(SB), AX
+	MOVQ       R11, BX
+	SUBQ       CX, BX
+	CMOVQLT    numbers<>+0(SB), BX
+	CMPQ       BX, $0x40
+	CMOVQGT    numbers<>+8(SB), BX
+	BZHIQ      BX, numbers<>+16(SB), BX
+	ANDNQ      AX, BX, AX
+	TESTQ      AX, AX
+	JE         nodata105
+	KMOVQ      AX, K1
+	VMOVDQU8.Z (SI)(CX*1), K1, Z13
+	VPXORQ     Z13, Z0, Z0
+	VMOVDQU8   Z0, K1, (DI)(CX*1)
+	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
+	VPXORQ     Z13, Z12, Z12
+	VPADDD     fours<>+0(SB), Z15, Z15
+
+nodata105:
 	MOVQ  last+64(FP), AX
 	TESTQ AX, AX
 	JE    nolengths
@@ -3981,75 +4556,411 @@ long:
 	SUBQ           R11, DI
 	LEAQ           63(SP), R9
 	ANDQ           $-64, R9
-	MOVQ           R11, BX
-	SHRQ           $0x04, BX
-	MOVQ           ctr+56(FP), DX
-	SUBQ           BX, DX
-	VPBROADCASTD.Z DX, K7, Z14
-	VPADDD         Z14, Z15, Z15
-	VPADDD         lanes<>+0(SB), Z15, Z15
 	VMOVDQU64      Z27, 384(R9)
 	VMOVDQU64      Z28, 448(R9)
 	VMOVDQU64      Z29, 512(R9)
 	VMOVDQU64      Z30, 576(R9)
-	VPSHUFB        byteOrder<>+0(SB), Z0, Z0
-	VEXTRACTI64X2  $0x01, Y0, X1
-	VMOVDQU        X1, 640(R9)
+	MOVQ           ctr+56(FP), BX
+	VPBROADCASTD.Z BX, K7, Z14
+	VPADDD         Z14, Z15, Z15
+	VPADDD         lanes<>+0(SB), Z15, Z15
+	VPSHUFB        byteOrder<>+0(SB), Z0, Z8
+	VEXTRACTI64X2  $0x01, Y8, X9
+	VMOVDQU        X9, 640(R9)
+
+	// the powers, and the key stream of the first four or eight vectors meanwhile
+	MOVQ      R12, AX
+	SUBQ      R11, AX
+	CMPQ      AX, $0x00000100
+	JA        many
+	VMOVDQA64 Z15, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z0
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z1
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z2
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z3
+	VPXORQ    Z16, Z0, Z0
+	VPXORQ    Z16, Z1, Z1
+	VPXORQ    Z16, Z2, Z2
+	VPXORQ    Z16, Z3, Z3
+	VAESENC   Z17, Z0, Z0
+	VAESENC   Z17, Z1, Z1
+	VAESENC   Z17, Z2, Z2
+	VAESENC   Z17, Z3, Z3
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
-	VSHUFI64X2 $0x00, Z0, Z0, Z0
-	VPSHUFD    $0xff, Z0, Z3
-	VPSRAD     $0x1f, Z3, Z3
-	VPANDQ     polynomial<>+0(SB), Z3, Z3
-	VPSRLQ     $0x3f, Z0, Z4
-	VPSLLDQ    $0x08, Z4, Z4
-	VPADDQ     Z0, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z4, Z0
+	VSHUFI64X2 $0x00, Z8, Z8, Z8
+	VPSHUFD    $0xff, Z8, Z11
+	VPSRAD     $0x1f, Z11, Z11
+	VPANDQ     polynomial<>+0(SB), Z11, Z11
+	VPSRLQ     $0x3f, Z8, Z12
+	VPSLLDQ    $0x08, Z12, Z12
+	VPADDQ     Z8, Z8, Z8
+	VPTERNLOGQ $0x96, Z11, Z12, Z8
 
 	// H²; H⁴ and H³ of H² · (H², H)
-	VPCLMULQDQ $0x00, Z0, Z0, Z3
-	VPCLMULQDQ $0x11, Z0, Z0, Z5
-	VPXORQ     Z4, Z4, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z5
-	VMOVDQA64  Z5, Z1
-	VMOVDQA64  Z0, K6, Z1
-	VPCLMULQDQ $0x00, Z1, Z5, Z3
-	VPCLMULQDQ $0x01, Z1, Z5, Z4
-	VPCLMULQDQ $0x10, Z1, Z5, Z6
-	VPXORQ     Z6, Z4, Z4
-	VPCLMULQDQ $0x11, Z1, Z5, Z2
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z2
-	VSHUFI64X2 $0x00, Z2, Z2, Z31
-	VMOVDQA64  Z1, K5, Z2
-	VMOVDQU64  Z2, 320(R9)
-	VPCLMULQDQ $0x00, Z2, Z31, Z3
-	VPCLMULQDQ $0x01, Z2, Z31, Z4
-	VPCLMULQDQ $0x10, Z2, Z31, Z6
-	VPXORQ     Z6, Z4, Z4
-	VPCLMULQDQ $0x11, Z2, Z31, Z5
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z5
-	VMOVDQU64  Z5, 256(R9)
-	VPXORQ     Z8, Z8, Z8
+	VPCLMULQDQ $0x00, Z8, Z8, Z11
+	VPCLMULQDQ $0x11, Z8, Z8, Z13
 	VPXORQ     Z12, Z12, Z12
-	XORL       CX, CX
-	MOVQ       acc+88(FP), AX
-	TESTQ      AX, AX
-	JE         next
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z13
+	VAESENC    Z18, Z0, Z0
+	VAESENC    Z18, Z1, Z1
+	VAESENC    Z18, Z2, Z2
+	VAESENC    Z18, Z3, Z3
+	VAESENC    Z19, Z0, Z0
+	VAESENC    Z19, Z1, Z1
+	VAESENC    Z19, Z2, Z2
+	VAESENC    Z19, Z3, Z3
+	VAESENC    Z20, Z0, Z0
+	VAESENC    Z20, Z1, Z1
+	VAESENC    Z20, Z2, Z2
+	VAESENC    Z20, Z3, Z3
+	VMOVDQA64  Z13, Z9
+	VMOVDQA64  Z8, K6, Z9
+	VPCLMULQDQ $0x00, Z9, Z13, Z11
+	VPCLMULQDQ $0x01, Z9, Z13, Z12
+	VPCLMULQDQ $0x10, Z9, Z13, Z14
+	VPXORQ     Z14, Z12, Z12
+	VPCLMULQDQ $0x11, Z9, Z13, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z10
+	VAESENC    Z21, Z0, Z0
+	VAESENC    Z21, Z1, Z1
+	VAESENC    Z21, Z2, Z2
+	VAESENC    Z21, Z3, Z3
+	VAESENC    Z22, Z0, Z0
+	VAESENC    Z22, Z1, Z1
+	VAESENC    Z22, Z2, Z2
+	VAESENC    Z22, Z3, Z3
+	VAESENC    Z23, Z0, Z0
+	VAESENC    Z23, Z1, Z1
+	VAESENC    Z23, Z2, Z2
+	VAESENC    Z23, Z3, Z3
+	VSHUFI64X2 $0x00, Z10, Z10, Z31
+	VMOVDQA64  Z9, K5, Z10
+	VMOVDQU64  Z10, 320(R9)
+
+	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there may be so many vectors
+	VPCLMULQDQ  $0x00, Z10, Z31, Z11
+	VPCLMULQDQ  $0x01, Z10, Z31, Z12
+	VPCLMULQDQ  $0x10, Z10, Z31, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z31, Z13
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z13
+	VMOVDQU64   Z13, 256(R9)
+	VPCLMULQDQ  $0x00, Z31, Z31, Z11
+	VPCLMULQDQ  $0x11, Z31, Z31, Z8
+	VPXORQ      Z12, Z12, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z26, Z0, Z0
+	VAESENC     Z26, Z1, Z1
+	VAESENC     Z26, Z2, Z2
+	VAESENC     Z26, Z3, Z3
+	VMOVDQA64   Z8, Z9
+	VMOVDQA64   Z31, K6, Z9
+	VPCLMULQDQ  $0x00, Z9, Z8, Z11
+	VPCLMULQDQ  $0x01, Z9, Z8, Z12
+	VPCLMULQDQ  $0x10, Z9, Z8, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z9, Z8, Z10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z10
+	VSHUFI64X2  $0x00, Z10, Z10, Z13
+	VMOVDQA64   Z9, K5, Z10
+	VMOVDQU64   Z10, 64(R9)
+	VPSHUFD     $0x4e, Z10, Z14
+	VPXORQ      Z10, Z14, Z14
+	VMOVDQU64   Z14, 192(R9)
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     384(R9), Z1, Z1
+	VAESENC     384(R9), Z2, Z2
+	VAESENC     384(R9), Z3, Z3
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     448(R9), Z1, Z1
+	VAESENC     448(R9), Z2, Z2
+	VAESENC     448(R9), Z3, Z3
+	VAESENC     512(R9), Z0, Z0
+	VAESENC     512(R9), Z1, Z1
+	VAESENC     512(R9), Z2, Z2
+	VAESENC     512(R9), Z3, Z3
+	VAESENCLAST 576(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z1, Z1
+	VAESENCLAST 576(R9), Z2, Z2
+	VAESENCLAST 576(R9), Z3, Z3
+	JMP         prepared
+
+many:
+	VMOVDQA64 Z15, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z0
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z1
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z2
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z3
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z4
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z5
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z6
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z7
+	VPXORQ    Z16, Z0, Z0
+	VPXORQ    Z16, Z1, Z1
+	VPXORQ    Z16, Z2, Z2
+	VPXORQ    Z16, Z3, Z3
+	VPXORQ    Z16, Z4, Z4
+	VPXORQ    Z16, Z5, Z5
+	VPXORQ    Z16, Z6, Z6
+	VPXORQ    Z16, Z7, Z7
+	VAESENC   Z17, Z0, Z0
+	VAESENC   Z17, Z1, Z1
+	VAESENC   Z17, Z2, Z2
+	VAESENC   Z17, Z3, Z3
+	VAESENC   Z17, Z4, Z4
+	VAESENC   Z17, Z5, Z5
+	VAESENC   Z17, Z6, Z6
+	VAESENC   Z17, Z7, Z7
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VSHUFI64X2 $0x00, Z8, Z8, Z8
+	VPSHUFD    $0xff, Z8, Z11
+	VPSRAD     $0x1f, Z11, Z11
+	VPANDQ     polynomial<>+0(SB), Z11, Z11
+	VPSRLQ     $0x3f, Z8, Z12
+	VPSLLDQ    $0x08, Z12, Z12
+	VPADDQ     Z8, Z8, Z8
+	VPTERNLOGQ $0x96, Z11, Z12, Z8
+
+	// H²; H⁴ and H³ of H² · (H², H)
+	VPCLMULQDQ $0x00, Z8, Z8, Z11
+	VPCLMULQDQ $0x11, Z8, Z8, Z13
+	VPXORQ     Z12, Z12, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z13
+	VAESENC    Z18, Z0, Z0
+	VAESENC    Z18, Z1, Z1
+	VAESENC    Z18, Z2, Z2
+	VAESENC    Z18, Z3, Z3
+	VAESENC    Z18, Z4, Z4
+	VAESENC    Z18, Z5, Z5
+	VAESENC    Z18, Z6, Z6
+	VAESENC    Z18, Z7, Z7
+	VAESENC    Z19, Z0, Z0
+	VAESENC    Z19, Z1, Z1
+	VAESENC    Z19, Z2, Z2
+	VAESENC    Z19, Z3, Z3
+	VAESENC    Z19, Z4, Z4
+	VAESENC    Z19, Z5, Z5
+	VAESENC    Z19, Z6, Z6
+	VAESENC    Z19, Z7, Z7
+	VAESENC    Z20, Z0, Z0
+	VAESENC    Z20, Z1, Z1
+	VAESENC    Z20, Z2, Z2
+	VAESENC    Z20, Z3, Z3
+	VAESENC    Z20, Z4, Z4
+	VAESENC    Z20, Z5, Z5
+	VAESENC    Z20, Z6, Z6
+	VAESENC    Z20, Z7, Z7
+	VMOVDQA64  Z13, Z9
+	VMOVDQA64  Z8, K6, Z9
+	VPCLMULQDQ $0x00, Z9, Z13, Z11
+	VPCLMULQDQ $0x01, Z9, Z13, Z12
+	VPCLMULQDQ $0x10, Z9, Z13, Z14
+	VPXORQ     Z14, Z12, Z12
+	VPCLMULQDQ $0x11, Z9, Z13, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z10
+	VAESENC    Z21, Z0, Z0
+	VAESENC    Z21, Z1, Z1
+	VAESENC    Z21, Z2, Z2
+	VAESENC    Z21, Z3, Z3
+	VAESENC    Z21, Z4, Z4
+	VAESENC    Z21, Z5, Z5
+	VAESENC    Z21, Z6, Z6
+	VAESENC    Z21, Z7, Z7
+	VAESENC    Z22, Z0, Z0
+	VAESENC    Z22, Z1, Z1
+	VAESENC    Z22, Z2, Z2
+	VAESENC    Z22, Z3, Z3
+	VAESENC    Z22, Z4, Z4
+	VAESENC    Z22, Z5, Z5
+	VAESENC    Z22, Z6, Z6
+	VAESENC    Z22, Z7, Z7
+	VAESENC    Z23, Z0, Z0
+	VAESENC    Z23, Z1, Z1
+	VAESENC    Z23, Z2, Z2
+	VAESENC    Z23, Z3, Z3
+	VAESENC    Z23, Z4, Z4
+	VAESENC    Z23, Z5, Z5
+	VAESENC    Z23, Z6, Z6
+	VAESENC    Z23, Z7, Z7
+	VSHUFI64X2 $0x00, Z10, Z10, Z31
+	VMOVDQA64  Z9, K5, Z10
+	VMOVDQU64  Z10, 320(R9)
+
+	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there may be so many vectors
+	VPCLMULQDQ  $0x00, Z10, Z31, Z11
+	VPCLMULQDQ  $0x01, Z10, Z31, Z12
+	VPCLMULQDQ  $0x10, Z10, Z31, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z31, Z13
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z13
+	VMOVDQU64   Z13, 256(R9)
+	VPCLMULQDQ  $0x00, Z31, Z31, Z11
+	VPCLMULQDQ  $0x11, Z31, Z31, Z8
+	VPXORQ      Z12, Z12, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z24, Z5, Z5
+	VAESENC     Z24, Z6, Z6
+	VAESENC     Z24, Z7, Z7
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENC     Z25, Z5, Z5
+	VAESENC     Z25, Z6, Z6
+	VAESENC     Z25, Z7, Z7
+	VAESENC     Z26, Z0, Z0
+	VAESENC     Z26, Z1, Z1
+	VAESENC     Z26, Z2, Z2
+	VAESENC     Z26, Z3, Z3
+	VAESENC     Z26, Z4, Z4
+	VAESENC     Z26, Z5, Z5
+	VAESENC     Z26, Z6, Z6
+	VAESENC     Z26, Z7, Z7
+	VMOVDQA64   Z8, Z9
+	VMOVDQA64   Z31, K6, Z9
+	VPCLMULQDQ  $0x00, Z9, Z8, Z11
+	VPCLMULQDQ  $0x01, Z9, Z8, Z12
+	VPCLMULQDQ  $0x10, Z9, Z8, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z9, Z8, Z10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z10
+	VSHUFI64X2  $0x00, Z10, Z10, Z13
+	VMOVDQA64   Z9, K5, Z10
+	VMOVDQU64   Z10, 64(R9)
+	VPSHUFD     $0x4e, Z10, Z14
+	VPXORQ      Z10, Z14, Z14
+	VMOVDQU64   Z14, 192(R9)
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     384(R9), Z1, Z1
+	VAESENC     384(R9), Z2, Z2
+	VAESENC     384(R9), Z3, Z3
+	VAESENC     384(R9), Z4, Z4
+	VAESENC     384(R9), Z5, Z5
+	VAESENC     384(R9), Z6, Z6
+	VAESENC     384(R9), Z7, Z7
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     448(R9), Z1, Z1
+	VAESENC     448(R9), Z2, Z2
+	VAESENC     448(R9), Z3, Z3
+	VAESENC     448(R9), Z4, Z4
+	VAESENC     448(R9), Z5, Z5
+	VAESENC     448(R9), Z6, Z6
+	VAESENC     448(R9), Z7, Z7
+	VAESENC     512(R9), Z0, Z0
+	VAESENC     512(R9), Z1, Z1
+	VAESENC     512(R9), Z2, Z2
+	VAESENC     512(R9), Z3, Z3
+	VAESENC     512(R9), Z4, Z4
+	VAESENC     512(R9), Z5, Z5
+	VAESENC     512(R9), Z6, Z6
+	VAESENC     512(R9), Z7, Z7
+	VPCLMULQDQ  $0x00, Z10, Z13, Z11
+	VPCLMULQDQ  $0x01, Z10, Z13, Z12
+	VPCLMULQDQ  $0x10, Z10, Z13, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z13, Z8
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VMOVDQU64   Z8, (R9)
+	VPSHUFD     $0x4e, Z8, Z14
+	VPXORQ      Z8, Z14, Z14
+	VMOVDQU64   Z14, 128(R9)
+	VAESENCLAST 576(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z1, Z1
+	VAESENCLAST 576(R9), Z2, Z2
+	VAESENCLAST 576(R9), Z3, Z3
+	VAESENCLAST 576(R9), Z4, Z4
+	VAESENCLAST 576(R9), Z5, Z5
+	VAESENCLAST 576(R9), Z6, Z6
+	VAESENCLAST 576(R9), Z7, Z7
+
+prepared:
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z12, Z12, Z12
+	XORL   CX, CX
+	MOVQ   acc+88(FP), AX
+	TESTQ  AX, AX
+	JE     additional
 
 	// the hash of the pieces before is added to the first block
 	MOVL       $0x0000ffff, BX
@@ -4058,10 +4969,52 @@ long:
 	SUBQ       R13, AX
 	VMOVDQU8.Z (AX), K1, Z12
 	VPSHUFB    byteOrder<>+0(SB), Z12, Z12
+	TESTQ      R11, R11
+	JNE        additional
+	MOVQ       R12, AX
+	SUBQ       CX, AX
+	CMOVQLT    numbers<>+0(SB), AX
+	CMPQ       AX, $0x40
+	CMOVQGT    numbers<>+8(SB), AX
+	BZHIQ      AX, numbers<>+16(SB), AX
+	MOVQ       R11, BX
+	SUBQ       CX, BX
+	CMOVQLT    numbers<>+0(SB), BX
+	CMPQ       BX, $0x40
+	CMOVQGT    numbers<>+8(SB), BX
+	BZHIQ      BX, numbers<>+16(SB), BX
+	ANDNQ      AX, BX, AX
+	TESTQ      AX, AX
+	JE         nodata101
+	KMOVQ      AX, K1
+	VMOVDQU8.Z (SI)(CX*1), K1, Z13
+	VPXORQ     Z13, Z0, Z0
+	VMOVDQU8   Z0, K1, (DI)(CX*1)
+	VMOVDQU8.Z Z0, K1, Z13
+	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
+	VPXORQ     Z13, Z12, Z12
+	VPADDD     fours<>+0(SB), Z15, Z15
 
-slow:
-	CMPQ       CX, R14
-	JGE        noaad
+nodata101:
+	ADDQ       $0x40, CX
+	VPCLMULQDQ $0x00, Z8, Z31, Z9
+	VPCLMULQDQ $0x01, Z8, Z31, Z10
+	VPCLMULQDQ $0x10, Z8, Z31, Z13
+	VPXORQ     Z13, Z10, Z10
+	VPCLMULQDQ $0x11, Z8, Z31, Z11
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD    $0x4e, Z9, Z9
+	VPTERNLOGQ $0x96, Z13, Z9, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD    $0x4e, Z10, Z10
+	VPTERNLOGQ $0x96, Z13, Z10, Z11
+	VPXORQ     Z11, Z12, Z8
+	VPXORQ     Z12, Z12, Z12
+	JMP        stream
+
+additional:
+	CMPQ       CX, R11
+	JGE        data
 	MOVQ       R14, AX
 	SUBQ       CX, AX
 	CMOVQLT    numbers<>+0(SB), AX
@@ -4079,49 +5032,6 @@ slow:
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
 	VPXORQ     Z13, Z12, Z12
-
-noaad:
-	MOVQ        R12, AX
-	SUBQ        CX, AX
-	CMOVQLT     numbers<>+0(SB), AX
-	CMPQ        AX, $0x40
-	CMOVQGT     numbers<>+8(SB), AX
-	BZHIQ       AX, numbers<>+16(SB), AX
-	MOVQ        R11, BX
-	SUBQ        CX, BX
-	CMOVQLT     numbers<>+0(SB), BX
-	CMPQ        BX, $0x40
-	CMOVQGT     numbers<>+8(SB), BX
-	BZHIQ       BX, numbers<>+16(SB), BX
-	ANDNQ       AX, BX, AX
-	TESTQ       AX, AX
-	JE          nodata101
-	KMOVQ       AX, K1
-	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
-	VPXORQ      Z16, Z0, Z0
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z25, Z0, Z0
-	VAESENC     Z26, Z0, Z0
-	VAESENC     384(R9), Z0, Z0
-	VAESENC     448(R9), Z0, Z0
-	VAESENC     512(R9), Z0, Z0
-	VAESENCLAST 576(R9), Z0, Z0
-	VPXORQ      Z13, Z0, Z0
-	VMOVDQU8    Z0, K1, (DI)(CX*1)
-	VMOVDQU8.Z  Z0, K1, Z13
-	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
-	VPXORQ      Z13, Z12, Z12
-
-nodata101:
-	VPADDD     fours<>+0(SB), Z15, Z15
 	ADDQ       $0x40, CX
 	VPCLMULQDQ $0x00, Z8, Z31, Z9
 	VPCLMULQDQ $0x01, Z8, Z31, Z10
@@ -4136,106 +5046,25 @@ nodata101:
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z12, Z8
 	VPXORQ     Z12, Z12, Z12
+	JMP        additional
 
-next:
-	CMPQ CX, R11
-	JL   slow
-	MOVQ R12, DX
-	SUBQ CX, DX
-	SARQ $0x06, DX
-	JLE  ends
-
-	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors
-	VPCLMULQDQ $0x00, Z31, Z31, Z0
-	VPCLMULQDQ $0x11, Z31, Z31, Z2
-	VPXORQ     Z1, Z1, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z2
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z31, K6, Z4
-	VPCLMULQDQ $0x00, Z4, Z2, Z0
-	VPCLMULQDQ $0x01, Z4, Z2, Z1
-	VPCLMULQDQ $0x10, Z4, Z2, Z3
-	VPXORQ     Z3, Z1, Z1
-	VPCLMULQDQ $0x11, Z4, Z2, Z5
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z5
-	VSHUFI64X2 $0x00, Z5, Z5, Z6
-	VMOVDQA64  Z4, K5, Z5
-	VMOVDQU64  Z5, 64(R9)
-	VPSHUFD    $0x4e, Z5, Z3
-	VPXORQ     Z5, Z3, Z3
-	VMOVDQU64  Z3, 192(R9)
-	CMPQ       DX, $0x04
-	JLE        rest
-	VPCLMULQDQ $0x00, Z5, Z6, Z0
-	VPCLMULQDQ $0x01, Z5, Z6, Z1
-	VPCLMULQDQ $0x10, Z5, Z6, Z3
-	VPXORQ     Z3, Z1, Z1
-	VPCLMULQDQ $0x11, Z5, Z6, Z7
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z7
-	VMOVDQU64  Z7, (R9)
-	VPSHUFD    $0x4e, Z7, Z3
-	VPXORQ     Z7, Z3, Z3
-	VMOVDQU64  Z3, 128(R9)
-	SUBQ       $0x08, DX
-	JL         fewer
-
-	// the last byte of the counter, on top
-	MOVQ CX, BX
-	SUBQ R11, BX
-	SHRQ $0x04, BX
-	MOVQ ctr+56(FP), AX
-	ADDQ AX, BX
-	SHLQ $0x18, BX
-
-	// the last byte of 32 counters, which stands first, unless it overflows
-	ADDL    $0x20000000, BX
-	JCS     carry102
-	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
-	VPADDD  steps<>+0(SB), Z0, Z1
-	VPADDD  steps<>+64(SB), Z0, Z2
-	VPADDD  steps<>+128(SB), Z0, Z3
-	VPADDD  steps<>+192(SB), Z0, Z4
-	VPADDD  steps<>+256(SB), Z0, Z5
-	VPADDD  steps<>+320(SB), Z0, Z6
-	VPADDD  steps<>+384(SB), Z0, Z7
-	JMP     whole103
-
-carry102:
-	VMOVDQA64 Z15, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z1
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z2
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z3
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z4
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z5
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z6
-	VPADDD    fours<>+0(SB), Z12, Z12
-	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
-	VPADDD    fours<>+0(SB), Z12, Z12
-
-whole103:
-	VPADDD      thirtyTwos<>+0(SB), Z15, Z15
+stream:
+	VMOVDQA64   Z15, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z0
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z1
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z2
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z3
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z4
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z5
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z6
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z7
 	VPXORQ      Z16, Z0, Z0
 	VPXORQ      Z16, Z1, Z1
 	VPXORQ      Z16, Z2, Z2
@@ -4349,37 +5178,55 @@ whole103:
 	VAESENC     512(R9), Z6, Z6
 	VAESENC     512(R9), Z7, Z7
 	VAESENCLAST 576(R9), Z0, Z0
-	VPXORQ      (SI)(CX*1), Z0, Z0
 	VAESENCLAST 576(R9), Z1, Z1
-	VPXORQ      64(SI)(CX*1), Z1, Z1
 	VAESENCLAST 576(R9), Z2, Z2
-	VPXORQ      128(SI)(CX*1), Z2, Z2
 	VAESENCLAST 576(R9), Z3, Z3
-	VPXORQ      192(SI)(CX*1), Z3, Z3
 	VAESENCLAST 576(R9), Z4, Z4
-	VPXORQ      256(SI)(CX*1), Z4, Z4
 	VAESENCLAST 576(R9), Z5, Z5
-	VPXORQ      320(SI)(CX*1), Z5, Z5
 	VAESENCLAST 576(R9), Z6, Z6
-	VPXORQ      384(SI)(CX*1), Z6, Z6
 	VAESENCLAST 576(R9), Z7, Z7
-	VPXORQ      448(SI)(CX*1), Z7, Z7
-	VMOVDQU64   Z0, (DI)(CX*1)
-	VMOVDQU64   Z1, 64(DI)(CX*1)
-	VMOVDQU64   Z2, 128(DI)(CX*1)
-	VMOVDQU64   Z3, 192(DI)(CX*1)
-	VMOVDQU64   Z4, 256(DI)(CX*1)
-	VMOVDQU64   Z5, 320(DI)(CX*1)
-	VMOVDQU64   Z6, 384(DI)(CX*1)
-	VMOVDQU64   Z7, 448(DI)(CX*1)
-	ADDQ        $0x00000200, CX
-	SUBQ        $0x08, DX
-	JL          hashed
+
+data:
+	MOVQ R12, DX
+	SUBQ CX, DX
+	SHRQ $0x06, DX
+	CMPQ DX, $0x08
+	JL   rest
+
+	// the last byte of the counter, on top
+	MOVQ      CX, BX
+	SUBQ      R11, BX
+	SHRQ      $0x04, BX
+	MOVQ      ctr+56(FP), AX
+	LEAQ      (AX)(BX*1), BX
+	SHLQ      $0x18, BX
+	ADDL      $0x20000000, BX
+	VPADDD    thirtyTwos<>+0(SB), Z15, Z15
+	VPXORQ    (SI)(CX*1), Z0, Z0
+	VPXORQ    64(SI)(CX*1), Z1, Z1
+	VPXORQ    128(SI)(CX*1), Z2, Z2
+	VPXORQ    192(SI)(CX*1), Z3, Z3
+	VPXORQ    256(SI)(CX*1), Z4, Z4
+	VPXORQ    320(SI)(CX*1), Z5, Z5
+	VPXORQ    384(SI)(CX*1), Z6, Z6
+	VPXORQ    448(SI)(CX*1), Z7, Z7
+	VMOVDQU64 Z0, (DI)(CX*1)
+	VMOVDQU64 Z1, 64(DI)(CX*1)
+	VMOVDQU64 Z2, 128(DI)(CX*1)
+	VMOVDQU64 Z3, 192(DI)(CX*1)
+	VMOVDQU64 Z4, 256(DI)(CX*1)
+	VMOVDQU64 Z5, 320(DI)(CX*1)
+	VMOVDQU64 Z6, 384(DI)(CX*1)
+	VMOVDQU64 Z7, 448(DI)(CX*1)
+	ADDQ      $0x00000200, CX
+	SUBQ      $0x08, DX
+	CMPQ      DX, $0x08
+	JL        hashed
 
 eights:
 	// the last byte of 32 counters, which stands first, unless it overflows
 	ADDL    $0x20000000, BX
-	JCS     carry104
+	JCS     carry102
 	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
 	VPADDD  steps<>+0(SB), Z0, Z1
 	VPADDD  steps<>+64(SB), Z0, Z2
@@ -4388,9 +5235,9 @@ eights:
 	VPADDD  steps<>+256(SB), Z0, Z5
 	VPADDD  steps<>+320(SB), Z0, Z6
 	VPADDD  steps<>+384(SB), Z0, Z7
-	JMP     whole105
+	JMP     whole103
 
-carry104:
+carry102:
 	VMOVDQA64 Z15, Z12
 	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
 	VPADDD    fours<>+0(SB), Z12, Z12
@@ -4409,7 +5256,7 @@ carry104:
 	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
 	VPADDD    fours<>+0(SB), Z12, Z12
 
-whole105:
+whole103:
 	VPADDD          thirtyTwos<>+0(SB), Z15, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPXORQ          Z16, Z1, Z1
@@ -4616,20 +5463,20 @@ whole105:
 	VAESENC         512(R9), Z7, Z7
 	VPXORQ          Z11, Z12, Z8
 	VAESENCLAST     576(R9), Z0, Z0
-	VPXORQ          (SI)(CX*1), Z0, Z0
 	VAESENCLAST     576(R9), Z1, Z1
-	VPXORQ          64(SI)(CX*1), Z1, Z1
 	VAESENCLAST     576(R9), Z2, Z2
-	VPXORQ          128(SI)(CX*1), Z2, Z2
 	VAESENCLAST     576(R9), Z3, Z3
-	VPXORQ          192(SI)(CX*1), Z3, Z3
 	VAESENCLAST     576(R9), Z4, Z4
-	VPXORQ          256(SI)(CX*1), Z4, Z4
 	VAESENCLAST     576(R9), Z5, Z5
-	VPXORQ          320(SI)(CX*1), Z5, Z5
 	VAESENCLAST     576(R9), Z6, Z6
-	VPXORQ          384(SI)(CX*1), Z6, Z6
 	VAESENCLAST     576(R9), Z7, Z7
+	VPXORQ          (SI)(CX*1), Z0, Z0
+	VPXORQ          64(SI)(CX*1), Z1, Z1
+	VPXORQ          128(SI)(CX*1), Z2, Z2
+	VPXORQ          192(SI)(CX*1), Z3, Z3
+	VPXORQ          256(SI)(CX*1), Z4, Z4
+	VPXORQ          320(SI)(CX*1), Z5, Z5
+	VPXORQ          384(SI)(CX*1), Z6, Z6
 	VPXORQ          448(SI)(CX*1), Z7, Z7
 	VMOVDQU64       Z0, (DI)(CX*1)
 	VMOVDQU64       Z1, 64(DI)(CX*1)
@@ -4641,6 +5488,7 @@ whole105:
 	VMOVDQU64       Z7, 448(DI)(CX*1)
 	ADDQ            $0x00000200, CX
 	SUBQ            $0x08, DX
+	CMPQ            DX, $0x08
 	JGE             eights
 
 hashed:
@@ -4736,132 +5584,13 @@ hashed:
 	VPSHUFD         $0x4e, Z10, Z10
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
 	VPXORQ          Z11, Z12, Z8
-
-fewer:
-	ADDQ $0x08, DX
-	JE   rested
+	CMPQ            CX, R12
+	JNE             stream
+	JMP             ends
 
 rest:
-	VMOVDQA64   Z15, Z12
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z0
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z0, Z0
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z1
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z1, Z1
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z2
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z2, Z2
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z3
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z3, Z3
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z4
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z4, Z4
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z5
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z5, Z5
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z6
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z6, Z6
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z17, Z1, Z1
-	VAESENC     Z17, Z2, Z2
-	VAESENC     Z17, Z3, Z3
-	VAESENC     Z17, Z4, Z4
-	VAESENC     Z17, Z5, Z5
-	VAESENC     Z17, Z6, Z6
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z18, Z1, Z1
-	VAESENC     Z18, Z2, Z2
-	VAESENC     Z18, Z3, Z3
-	VAESENC     Z18, Z4, Z4
-	VAESENC     Z18, Z5, Z5
-	VAESENC     Z18, Z6, Z6
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z19, Z1, Z1
-	VAESENC     Z19, Z2, Z2
-	VAESENC     Z19, Z3, Z3
-	VAESENC     Z19, Z4, Z4
-	VAESENC     Z19, Z5, Z5
-	VAESENC     Z19, Z6, Z6
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z20, Z1, Z1
-	VAESENC     Z20, Z2, Z2
-	VAESENC     Z20, Z3, Z3
-	VAESENC     Z20, Z4, Z4
-	VAESENC     Z20, Z5, Z5
-	VAESENC     Z20, Z6, Z6
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z21, Z1, Z1
-	VAESENC     Z21, Z2, Z2
-	VAESENC     Z21, Z3, Z3
-	VAESENC     Z21, Z4, Z4
-	VAESENC     Z21, Z5, Z5
-	VAESENC     Z21, Z6, Z6
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z22, Z1, Z1
-	VAESENC     Z22, Z2, Z2
-	VAESENC     Z22, Z3, Z3
-	VAESENC     Z22, Z4, Z4
-	VAESENC     Z22, Z5, Z5
-	VAESENC     Z22, Z6, Z6
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z23, Z1, Z1
-	VAESENC     Z23, Z2, Z2
-	VAESENC     Z23, Z3, Z3
-	VAESENC     Z23, Z4, Z4
-	VAESENC     Z23, Z5, Z5
-	VAESENC     Z23, Z6, Z6
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z24, Z1, Z1
-	VAESENC     Z24, Z2, Z2
-	VAESENC     Z24, Z3, Z3
-	VAESENC     Z24, Z4, Z4
-	VAESENC     Z24, Z5, Z5
-	VAESENC     Z24, Z6, Z6
-	VAESENC     Z25, Z0, Z0
-	VAESENC     Z25, Z1, Z1
-	VAESENC     Z25, Z2, Z2
-	VAESENC     Z25, Z3, Z3
-	VAESENC     Z25, Z4, Z4
-	VAESENC     Z25, Z5, Z5
-	VAESENC     Z25, Z6, Z6
-	VAESENC     Z26, Z0, Z0
-	VAESENC     Z26, Z1, Z1
-	VAESENC     Z26, Z2, Z2
-	VAESENC     Z26, Z3, Z3
-	VAESENC     Z26, Z4, Z4
-	VAESENC     Z26, Z5, Z5
-	VAESENC     Z26, Z6, Z6
-	VAESENC     384(R9), Z0, Z0
-	VAESENC     384(R9), Z1, Z1
-	VAESENC     384(R9), Z2, Z2
-	VAESENC     384(R9), Z3, Z3
-	VAESENC     384(R9), Z4, Z4
-	VAESENC     384(R9), Z5, Z5
-	VAESENC     384(R9), Z6, Z6
-	VAESENC     448(R9), Z0, Z0
-	VAESENC     448(R9), Z1, Z1
-	VAESENC     448(R9), Z2, Z2
-	VAESENC     448(R9), Z3, Z3
-	VAESENC     448(R9), Z4, Z4
-	VAESENC     448(R9), Z5, Z5
-	VAESENC     448(R9), Z6, Z6
-	VAESENC     512(R9), Z0, Z0
-	VAESENC     512(R9), Z1, Z1
-	VAESENC     512(R9), Z2, Z2
-	VAESENC     512(R9), Z3, Z3
-	VAESENC     512(R9), Z4, Z4
-	VAESENC     512(R9), Z5, Z5
-	VAESENC     512(R9), Z6, Z6
-	VAESENCLAST 576(R9), Z0, Z0
-	VAESENCLAST 576(R9), Z1, Z1
-	VAESENCLAST 576(R9), Z2, Z2
-	VAESENCLAST 576(R9), Z3, Z3
-	VAESENCLAST 576(R9), Z4, Z4
-	VAESENCLAST 576(R9), Z5, Z5
-	VAESENCLAST 576(R9), Z6, Z6
+	TESTQ DX, DX
+	JE    ends
 
 	// table + 16·(8-vectors) is the power for the hash
 	MOVQ            DX, BX
@@ -4984,6 +5713,7 @@ rest:
 	VPSHUFD         $0x4e, Z10, Z10
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
 	VPXORQ          Z11, Z6, Z8
+	VMOVDQA64       Z7, Z0
 	JMP             added
 
 rested5:
@@ -4995,6 +5725,7 @@ rested5:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z5, Z8
+	VMOVDQA64  Z6, Z0
 	JMP        added
 
 rested4:
@@ -5006,6 +5737,7 @@ rested4:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z4, Z8
+	VMOVDQA64  Z5, Z0
 	JMP        added
 
 rested3:
@@ -5017,6 +5749,7 @@ rested3:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z3, Z8
+	VMOVDQA64  Z4, Z0
 	JMP        added
 
 rested2:
@@ -5028,6 +5761,7 @@ rested2:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z2, Z8
+	VMOVDQA64  Z3, Z0
 	JMP        added
 
 rested1:
@@ -5039,6 +5773,7 @@ rested1:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z1, Z8
+	VMOVDQA64  Z2, Z0
 	JMP        added
 
 rested0:
@@ -5050,75 +5785,97 @@ rested0:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z0, Z8
+	VMOVDQA64  Z1, Z0
 
 added:
-	SHLQ           $0x02, DX
-	VPBROADCASTD.Z DX, K7, Z13
-	VPADDD         Z13, Z15, Z15
-	SHLQ           $0x04, DX
-	ADDQ           DX, CX
-	VPXORQ         Z12, Z12, Z12
-
-rested:
-	VPXORQ Z12, Z12, Z12
-
-	// H⁴ again, should there be a vector whose last block is not whole
-	VBROADCASTI32X4 112(R9), Z31
+	SHLQ $0x06, DX
+	ADDQ DX, CX
 
 ends:
-	MOVQ        R10, DX
-	SUBQ        CX, DX
-	CMPQ        DX, $0x40
-	JG          slow
-	MOVQ        R9, AX
-	SUBQ        DX, AX
-	VMOVDQU64   320(AX), Z13
-	VPCLMULQDQ  $0x00, Z13, Z8, Z9
-	VPCLMULQDQ  $0x01, Z13, Z8, Z10
-	VPCLMULQDQ  $0x10, Z13, Z8, Z14
-	VPCLMULQDQ  $0x11, Z13, Z8, Z11
-	VPXORQ      Z14, Z10, Z10
-	VMOVDQU64   384(AX), Z31
-	MOVQ        R12, AX
-	SUBQ        CX, AX
-	CMOVQLT     numbers<>+0(SB), AX
-	CMPQ        AX, $0x40
-	CMOVQGT     numbers<>+8(SB), AX
-	BZHIQ       AX, numbers<>+16(SB), AX
-	MOVQ        R11, BX
-	SUBQ        CX, BX
-	CMOVQLT     numbers<>+0(SB), BX
-	CMPQ        BX, $0x40
-	CMOVQGT     numbers<>+8(SB), BX
-	BZHIQ       BX, numbers<>+16(SB), BX
-	ANDNQ       AX, BX, AX
-	TESTQ       AX, AX
-	JE          nodata106
-	KMOVQ       AX, K1
-	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
-	VPXORQ      Z16, Z0, Z0
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z25, Z0, Z0
-	VAESENC     Z26, Z0, Z0
-	VAESENC     384(R9), Z0, Z0
-	VAESENC     448(R9), Z0, Z0
-	VAESENC     512(R9), Z0, Z0
-	VAESENCLAST 576(R9), Z0, Z0
-	VPXORQ      Z13, Z0, Z0
-	VMOVDQU8    Z0, K1, (DI)(CX*1)
-	VMOVDQU8.Z  Z0, K1, Z13
-	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
-	VPXORQ      Z13, Z12, Z12
+	VPXORQ Z12, Z12, Z12
+	MOVQ   R10, DX
+	SUBQ   CX, DX
+	CMPQ   DX, $0x40
+	JLE    finish
 
-nodata106:
+	// a vector whose last block is not whole, and the lengths alone after it
+	VBROADCASTI32X4 112(R9), Z31
+	MOVQ            R12, AX
+	SUBQ            CX, AX
+	CMOVQLT         numbers<>+0(SB), AX
+	CMPQ            AX, $0x40
+	CMOVQGT         numbers<>+8(SB), AX
+	BZHIQ           AX, numbers<>+16(SB), AX
+	MOVQ            R11, BX
+	SUBQ            CX, BX
+	CMOVQLT         numbers<>+0(SB), BX
+	CMPQ            BX, $0x40
+	CMOVQGT         numbers<>+8(SB), BX
+	BZHIQ           BX, numbers<>+16(SB), BX
+	ANDNQ           AX, BX, AX
+	TESTQ           AX, AX
+	JE              nodata104
+	KMOVQ           AX, K1
+	VMOVDQU8.Z      (SI)(CX*1), K1, Z13
+	VPXORQ          Z13, Z0, Z0
+	VMOVDQU8        Z0, K1, (DI)(CX*1)
+	VMOVDQU8.Z      Z0, K1, Z13
+	VPSHUFB         byteOrder<>+0(SB), Z13, Z13
+	VPXORQ          Z13, Z12, Z12
+	VPADDD          fours<>+0(SB), Z15, Z15
+
+nodata104:
+	ADDQ       $0x40, CX
+	VPCLMULQDQ $0x00, Z8, Z31, Z9
+	VPCLMULQDQ $0x01, Z8, Z31, Z10
+	VPCLMULQDQ $0x10, Z8, Z31, Z13
+	VPXORQ     Z13, Z10, Z10
+	VPCLMULQDQ $0x11, Z8, Z31, Z11
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD    $0x4e, Z9, Z9
+	VPTERNLOGQ $0x96, Z13, Z9, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD    $0x4e, Z10, Z10
+	VPTERNLOGQ $0x96, Z13, Z10, Z11
+	VPXORQ     Z11, Z12, Z8
+	VPXORQ     Z12, Z12, Z12
+	MOVL       $0x00000010, DX
+
+finish:
+	MOVQ       R9, AX
+	SUBQ       DX, AX
+	VMOVDQU64  320(AX), Z13
+	VPCLMULQDQ $0x00, Z13, Z8, Z9
+	VPCLMULQDQ $0x01, Z13, Z8, Z10
+	VPCLMULQDQ $0x10, Z13, Z8, Z14
+	VPCLMULQDQ $0x11, Z13, Z8, Z11
+	VPXORQ     Z14, Z10, Z10
+	VMOVDQU64  384(AX), Z31
+	MOVQ       R12, AX
+	SUBQ       CX, AX
+	CMOVQLT    numbers<>+0(SB), AX
+	CMPQ       AX, $0x40
+	CMOVQGT    numbers<>+8(SB), AX
+	BZHIQ      AX, numbers<>+16(SB), AX
+	MOVQ       R11, BX
+	SUBQ       CX, BX
+	CMOVQLT    numbers<>+0(SB), BX
+	CMPQ       BX, $0x40
+	CMOVQGT    numbers<>+8(SB), BX
+	BZHIQ      BX, numbers<>+16(SB), BX
+	ANDNQ      AX, BX, AX
+	TESTQ      AX, AX
+	JE         nodata105
+	KMOVQ      AX, K1
+	VMOVDQU8.Z (SI)(CX*1), K1, Z13
+	VPXORQ     Z13, Z0, Z0
+	VMOVDQU8   Z0, K1, (DI)(CX*1)
+	VMOVDQU8.Z Z0, K1, Z13
+	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
+	VPXORQ     Z13, Z12, Z12
+	VPADDD     fours<>+0(SB), Z15, Z15
+
+nodata105:
 	MOVQ  last+64(FP), AX
 	TESTQ AX, AX
 	JE    nolengths
@@ -5830,75 +6587,411 @@ long:
 	SUBQ           R11, DI
 	LEAQ           63(SP), R9
 	ANDQ           $-64, R9
-	MOVQ           R11, BX
-	SHRQ           $0x04, BX
-	MOVQ           ctr+56(FP), DX
-	SUBQ           BX, DX
-	VPBROADCASTD.Z DX, K7, Z14
-	VPADDD         Z14, Z15, Z15
-	VPADDD         lanes<>+0(SB), Z15, Z15
 	VMOVDQU64      Z27, 384(R9)
 	VMOVDQU64      Z28, 448(R9)
 	VMOVDQU64      Z29, 512(R9)
 	VMOVDQU64      Z30, 576(R9)
-	VPSHUFB        byteOrder<>+0(SB), Z0, Z0
-	VEXTRACTI64X2  $0x01, Y0, X1
-	VMOVDQU        X1, 640(R9)
+	MOVQ           ctr+56(FP), BX
+	VPBROADCASTD.Z BX, K7, Z14
+	VPADDD         Z14, Z15, Z15
+	VPADDD         lanes<>+0(SB), Z15, Z15
+	VPSHUFB        byteOrder<>+0(SB), Z0, Z8
+	VEXTRACTI64X2  $0x01, Y8, X9
+	VMOVDQU        X9, 640(R9)
+
+	// the powers, and the key stream of the first four or eight vectors meanwhile
+	MOVQ      R12, AX
+	SUBQ      R11, AX
+	CMPQ      AX, $0x00000100
+	JA        many
+	VMOVDQA64 Z15, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z0
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z1
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z2
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z3
+	VPXORQ    Z16, Z0, Z0
+	VPXORQ    Z16, Z1, Z1
+	VPXORQ    Z16, Z2, Z2
+	VPXORQ    Z16, Z3, Z3
+	VAESENC   Z17, Z0, Z0
+	VAESENC   Z17, Z1, Z1
+	VAESENC   Z17, Z2, Z2
+	VAESENC   Z17, Z3, Z3
 
 	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
-	VSHUFI64X2 $0x00, Z0, Z0, Z0
-	VPSHUFD    $0xff, Z0, Z3
-	VPSRAD     $0x1f, Z3, Z3
-	VPANDQ     polynomial<>+0(SB), Z3, Z3
-	VPSRLQ     $0x3f, Z0, Z4
-	VPSLLDQ    $0x08, Z4, Z4
-	VPADDQ     Z0, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z4, Z0
+	VSHUFI64X2 $0x00, Z8, Z8, Z8
+	VPSHUFD    $0xff, Z8, Z11
+	VPSRAD     $0x1f, Z11, Z11
+	VPANDQ     polynomial<>+0(SB), Z11, Z11
+	VPSRLQ     $0x3f, Z8, Z12
+	VPSLLDQ    $0x08, Z12, Z12
+	VPADDQ     Z8, Z8, Z8
+	VPTERNLOGQ $0x96, Z11, Z12, Z8
 
 	// H²; H⁴ and H³ of H² · (H², H)
-	VPCLMULQDQ $0x00, Z0, Z0, Z3
-	VPCLMULQDQ $0x11, Z0, Z0, Z5
-	VPXORQ     Z4, Z4, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z5
-	VMOVDQA64  Z5, Z1
-	VMOVDQA64  Z0, K6, Z1
-	VPCLMULQDQ $0x00, Z1, Z5, Z3
-	VPCLMULQDQ $0x01, Z1, Z5, Z4
-	VPCLMULQDQ $0x10, Z1, Z5, Z6
-	VPXORQ     Z6, Z4, Z4
-	VPCLMULQDQ $0x11, Z1, Z5, Z2
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z2
-	VSHUFI64X2 $0x00, Z2, Z2, Z31
-	VMOVDQA64  Z1, K5, Z2
-	VMOVDQU64  Z2, 320(R9)
-	VPCLMULQDQ $0x00, Z2, Z31, Z3
-	VPCLMULQDQ $0x01, Z2, Z31, Z4
-	VPCLMULQDQ $0x10, Z2, Z31, Z6
-	VPXORQ     Z6, Z4, Z4
-	VPCLMULQDQ $0x11, Z2, Z31, Z5
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z3, Z6
-	VPSHUFD    $0x4e, Z3, Z3
-	VPTERNLOGQ $0x96, Z6, Z3, Z4
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z4, Z6
-	VPSHUFD    $0x4e, Z4, Z4
-	VPTERNLOGQ $0x96, Z6, Z4, Z5
-	VMOVDQU64  Z5, 256(R9)
-	VPXORQ     Z8, Z8, Z8
+	VPCLMULQDQ $0x00, Z8, Z8, Z11
+	VPCLMULQDQ $0x11, Z8, Z8, Z13
 	VPXORQ     Z12, Z12, Z12
-	XORL       CX, CX
-	MOVQ       acc+88(FP), AX
-	TESTQ      AX, AX
-	JE         next
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z13
+	VAESENC    Z18, Z0, Z0
+	VAESENC    Z18, Z1, Z1
+	VAESENC    Z18, Z2, Z2
+	VAESENC    Z18, Z3, Z3
+	VAESENC    Z19, Z0, Z0
+	VAESENC    Z19, Z1, Z1
+	VAESENC    Z19, Z2, Z2
+	VAESENC    Z19, Z3, Z3
+	VAESENC    Z20, Z0, Z0
+	VAESENC    Z20, Z1, Z1
+	VAESENC    Z20, Z2, Z2
+	VAESENC    Z20, Z3, Z3
+	VMOVDQA64  Z13, Z9
+	VMOVDQA64  Z8, K6, Z9
+	VPCLMULQDQ $0x00, Z9, Z13, Z11
+	VPCLMULQDQ $0x01, Z9, Z13, Z12
+	VPCLMULQDQ $0x10, Z9, Z13, Z14
+	VPXORQ     Z14, Z12, Z12
+	VPCLMULQDQ $0x11, Z9, Z13, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z10
+	VAESENC    Z21, Z0, Z0
+	VAESENC    Z21, Z1, Z1
+	VAESENC    Z21, Z2, Z2
+	VAESENC    Z21, Z3, Z3
+	VAESENC    Z22, Z0, Z0
+	VAESENC    Z22, Z1, Z1
+	VAESENC    Z22, Z2, Z2
+	VAESENC    Z22, Z3, Z3
+	VAESENC    Z23, Z0, Z0
+	VAESENC    Z23, Z1, Z1
+	VAESENC    Z23, Z2, Z2
+	VAESENC    Z23, Z3, Z3
+	VSHUFI64X2 $0x00, Z10, Z10, Z31
+	VMOVDQA64  Z9, K5, Z10
+	VMOVDQU64  Z10, 320(R9)
+
+	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there may be so many vectors
+	VPCLMULQDQ  $0x00, Z10, Z31, Z11
+	VPCLMULQDQ  $0x01, Z10, Z31, Z12
+	VPCLMULQDQ  $0x10, Z10, Z31, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z31, Z13
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z13
+	VMOVDQU64   Z13, 256(R9)
+	VPCLMULQDQ  $0x00, Z31, Z31, Z11
+	VPCLMULQDQ  $0x11, Z31, Z31, Z8
+	VPXORQ      Z12, Z12, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z26, Z0, Z0
+	VAESENC     Z26, Z1, Z1
+	VAESENC     Z26, Z2, Z2
+	VAESENC     Z26, Z3, Z3
+	VMOVDQA64   Z8, Z9
+	VMOVDQA64   Z31, K6, Z9
+	VPCLMULQDQ  $0x00, Z9, Z8, Z11
+	VPCLMULQDQ  $0x01, Z9, Z8, Z12
+	VPCLMULQDQ  $0x10, Z9, Z8, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z9, Z8, Z10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z10
+	VSHUFI64X2  $0x00, Z10, Z10, Z13
+	VMOVDQA64   Z9, K5, Z10
+	VMOVDQU64   Z10, 64(R9)
+	VPSHUFD     $0x4e, Z10, Z14
+	VPXORQ      Z10, Z14, Z14
+	VMOVDQU64   Z14, 192(R9)
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     384(R9), Z1, Z1
+	VAESENC     384(R9), Z2, Z2
+	VAESENC     384(R9), Z3, Z3
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     448(R9), Z1, Z1
+	VAESENC     448(R9), Z2, Z2
+	VAESENC     448(R9), Z3, Z3
+	VAESENC     512(R9), Z0, Z0
+	VAESENC     512(R9), Z1, Z1
+	VAESENC     512(R9), Z2, Z2
+	VAESENC     512(R9), Z3, Z3
+	VAESENCLAST 576(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z1, Z1
+	VAESENCLAST 576(R9), Z2, Z2
+	VAESENCLAST 576(R9), Z3, Z3
+	JMP         prepared
+
+many:
+	VMOVDQA64 Z15, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z0
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z1
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z2
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z3
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z4
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z5
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z6
+	VPADDD    fours<>+0(SB), Z14, Z14
+	VPSHUFB   ctrOrder<>+0(SB), Z14, Z7
+	VPXORQ    Z16, Z0, Z0
+	VPXORQ    Z16, Z1, Z1
+	VPXORQ    Z16, Z2, Z2
+	VPXORQ    Z16, Z3, Z3
+	VPXORQ    Z16, Z4, Z4
+	VPXORQ    Z16, Z5, Z5
+	VPXORQ    Z16, Z6, Z6
+	VPXORQ    Z16, Z7, Z7
+	VAESENC   Z17, Z0, Z0
+	VAESENC   Z17, Z1, Z1
+	VAESENC   Z17, Z2, Z2
+	VAESENC   Z17, Z3, Z3
+	VAESENC   Z17, Z4, Z4
+	VAESENC   Z17, Z5, Z5
+	VAESENC   Z17, Z6, Z6
+	VAESENC   Z17, Z7, Z7
+
+	// H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1
+	VSHUFI64X2 $0x00, Z8, Z8, Z8
+	VPSHUFD    $0xff, Z8, Z11
+	VPSRAD     $0x1f, Z11, Z11
+	VPANDQ     polynomial<>+0(SB), Z11, Z11
+	VPSRLQ     $0x3f, Z8, Z12
+	VPSLLDQ    $0x08, Z12, Z12
+	VPADDQ     Z8, Z8, Z8
+	VPTERNLOGQ $0x96, Z11, Z12, Z8
+
+	// H²; H⁴ and H³ of H² · (H², H)
+	VPCLMULQDQ $0x00, Z8, Z8, Z11
+	VPCLMULQDQ $0x11, Z8, Z8, Z13
+	VPXORQ     Z12, Z12, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z13
+	VAESENC    Z18, Z0, Z0
+	VAESENC    Z18, Z1, Z1
+	VAESENC    Z18, Z2, Z2
+	VAESENC    Z18, Z3, Z3
+	VAESENC    Z18, Z4, Z4
+	VAESENC    Z18, Z5, Z5
+	VAESENC    Z18, Z6, Z6
+	VAESENC    Z18, Z7, Z7
+	VAESENC    Z19, Z0, Z0
+	VAESENC    Z19, Z1, Z1
+	VAESENC    Z19, Z2, Z2
+	VAESENC    Z19, Z3, Z3
+	VAESENC    Z19, Z4, Z4
+	VAESENC    Z19, Z5, Z5
+	VAESENC    Z19, Z6, Z6
+	VAESENC    Z19, Z7, Z7
+	VAESENC    Z20, Z0, Z0
+	VAESENC    Z20, Z1, Z1
+	VAESENC    Z20, Z2, Z2
+	VAESENC    Z20, Z3, Z3
+	VAESENC    Z20, Z4, Z4
+	VAESENC    Z20, Z5, Z5
+	VAESENC    Z20, Z6, Z6
+	VAESENC    Z20, Z7, Z7
+	VMOVDQA64  Z13, Z9
+	VMOVDQA64  Z8, K6, Z9
+	VPCLMULQDQ $0x00, Z9, Z13, Z11
+	VPCLMULQDQ $0x01, Z9, Z13, Z12
+	VPCLMULQDQ $0x10, Z9, Z13, Z14
+	VPXORQ     Z14, Z12, Z12
+	VPCLMULQDQ $0x11, Z9, Z13, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD    $0x4e, Z11, Z11
+	VPTERNLOGQ $0x96, Z14, Z11, Z12
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD    $0x4e, Z12, Z12
+	VPTERNLOGQ $0x96, Z14, Z12, Z10
+	VAESENC    Z21, Z0, Z0
+	VAESENC    Z21, Z1, Z1
+	VAESENC    Z21, Z2, Z2
+	VAESENC    Z21, Z3, Z3
+	VAESENC    Z21, Z4, Z4
+	VAESENC    Z21, Z5, Z5
+	VAESENC    Z21, Z6, Z6
+	VAESENC    Z21, Z7, Z7
+	VAESENC    Z22, Z0, Z0
+	VAESENC    Z22, Z1, Z1
+	VAESENC    Z22, Z2, Z2
+	VAESENC    Z22, Z3, Z3
+	VAESENC    Z22, Z4, Z4
+	VAESENC    Z22, Z5, Z5
+	VAESENC    Z22, Z6, Z6
+	VAESENC    Z22, Z7, Z7
+	VAESENC    Z23, Z0, Z0
+	VAESENC    Z23, Z1, Z1
+	VAESENC    Z23, Z2, Z2
+	VAESENC    Z23, Z3, Z3
+	VAESENC    Z23, Z4, Z4
+	VAESENC    Z23, Z5, Z5
+	VAESENC    Z23, Z6, Z6
+	VAESENC    Z23, Z7, Z7
+	VSHUFI64X2 $0x00, Z10, Z10, Z31
+	VMOVDQA64  Z9, K5, Z10
+	VMOVDQU64  Z10, 320(R9)
+
+	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there may be so many vectors
+	VPCLMULQDQ  $0x00, Z10, Z31, Z11
+	VPCLMULQDQ  $0x01, Z10, Z31, Z12
+	VPCLMULQDQ  $0x10, Z10, Z31, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z31, Z13
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z13
+	VMOVDQU64   Z13, 256(R9)
+	VPCLMULQDQ  $0x00, Z31, Z31, Z11
+	VPCLMULQDQ  $0x11, Z31, Z31, Z8
+	VPXORQ      Z12, Z12, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z24, Z5, Z5
+	VAESENC     Z24, Z6, Z6
+	VAESENC     Z24, Z7, Z7
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENC     Z25, Z5, Z5
+	VAESENC     Z25, Z6, Z6
+	VAESENC     Z25, Z7, Z7
+	VAESENC     Z26, Z0, Z0
+	VAESENC     Z26, Z1, Z1
+	VAESENC     Z26, Z2, Z2
+	VAESENC     Z26, Z3, Z3
+	VAESENC     Z26, Z4, Z4
+	VAESENC     Z26, Z5, Z5
+	VAESENC     Z26, Z6, Z6
+	VAESENC     Z26, Z7, Z7
+	VMOVDQA64   Z8, Z9
+	VMOVDQA64   Z31, K6, Z9
+	VPCLMULQDQ  $0x00, Z9, Z8, Z11
+	VPCLMULQDQ  $0x01, Z9, Z8, Z12
+	VPCLMULQDQ  $0x10, Z9, Z8, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z9, Z8, Z10
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z10
+	VSHUFI64X2  $0x00, Z10, Z10, Z13
+	VMOVDQA64   Z9, K5, Z10
+	VMOVDQU64   Z10, 64(R9)
+	VPSHUFD     $0x4e, Z10, Z14
+	VPXORQ      Z10, Z14, Z14
+	VMOVDQU64   Z14, 192(R9)
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     384(R9), Z1, Z1
+	VAESENC     384(R9), Z2, Z2
+	VAESENC     384(R9), Z3, Z3
+	VAESENC     384(R9), Z4, Z4
+	VAESENC     384(R9), Z5, Z5
+	VAESENC     384(R9), Z6, Z6
+	VAESENC     384(R9), Z7, Z7
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     448(R9), Z1, Z1
+	VAESENC     448(R9), Z2, Z2
+	VAESENC     448(R9), Z3, Z3
+	VAESENC     448(R9), Z4, Z4
+	VAESENC     448(R9), Z5, Z5
+	VAESENC     448(R9), Z6, Z6
+	VAESENC     448(R9), Z7, Z7
+	VAESENC     512(R9), Z0, Z0
+	VAESENC     512(R9), Z1, Z1
+	VAESENC     512(R9), Z2, Z2
+	VAESENC     512(R9), Z3, Z3
+	VAESENC     512(R9), Z4, Z4
+	VAESENC     512(R9), Z5, Z5
+	VAESENC     512(R9), Z6, Z6
+	VAESENC     512(R9), Z7, Z7
+	VPCLMULQDQ  $0x00, Z10, Z13, Z11
+	VPCLMULQDQ  $0x01, Z10, Z13, Z12
+	VPCLMULQDQ  $0x10, Z10, Z13, Z14
+	VPXORQ      Z14, Z12, Z12
+	VPCLMULQDQ  $0x11, Z10, Z13, Z8
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z11, Z14
+	VPSHUFD     $0x4e, Z11, Z11
+	VPTERNLOGQ  $0x96, Z14, Z11, Z12
+	VPCLMULQDQ  $0x10, polynomial<>+0(SB), Z12, Z14
+	VPSHUFD     $0x4e, Z12, Z12
+	VPTERNLOGQ  $0x96, Z14, Z12, Z8
+	VMOVDQU64   Z8, (R9)
+	VPSHUFD     $0x4e, Z8, Z14
+	VPXORQ      Z8, Z14, Z14
+	VMOVDQU64   Z14, 128(R9)
+	VAESENCLAST 576(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z1, Z1
+	VAESENCLAST 576(R9), Z2, Z2
+	VAESENCLAST 576(R9), Z3, Z3
+	VAESENCLAST 576(R9), Z4, Z4
+	VAESENCLAST 576(R9), Z5, Z5
+	VAESENCLAST 576(R9), Z6, Z6
+	VAESENCLAST 576(R9), Z7, Z7
+
+prepared:
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z12, Z12, Z12
+	XORL   CX, CX
+	MOVQ   acc+88(FP), AX
+	TESTQ  AX, AX
+	JE     additional
 
 	// the hash of the pieces before is added to the first block
 	MOVL       $0x0000ffff, BX
@@ -5907,10 +7000,51 @@ long:
 	SUBQ       R13, AX
 	VMOVDQU8.Z (AX), K1, Z12
 	VPSHUFB    byteOrder<>+0(SB), Z12, Z12
+	TESTQ      R11, R11
+	JNE        additional
+	MOVQ       R12, AX
+	SUBQ       CX, AX
+	CMOVQLT    numbers<>+0(SB), AX
+	CMPQ       AX, $0x40
+	CMOVQGT    numbers<>+8(SB), AX
+	BZHIQ      AX, numbers<>+16(SB), AX
+	MOVQ       R11, BX
+	SUBQ       CX, BX
+	CMOVQLT    numbers<>+0(SB), BX
+	CMPQ       BX, $0x40
+	CMOVQGT    numbers<>+8(SB), BX
+	BZHIQ      BX, numbers<>+16(SB), BX
+	ANDNQ      AX, BX, AX
+	TESTQ      AX, AX
+	JE         nodata101
+	KMOVQ      AX, K1
+	VMOVDQU8.Z (SI)(CX*1), K1, Z13
+	VPXORQ     Z13, Z0, Z0
+	VMOVDQU8   Z0, K1, (DI)(CX*1)
+	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
+	VPXORQ     Z13, Z12, Z12
+	VPADDD     fours<>+0(SB), Z15, Z15
 
-slow:
-	CMPQ       CX, R14
-	JGE        noaad
+nodata101:
+	ADDQ       $0x40, CX
+	VPCLMULQDQ $0x00, Z8, Z31, Z9
+	VPCLMULQDQ $0x01, Z8, Z31, Z10
+	VPCLMULQDQ $0x10, Z8, Z31, Z13
+	VPXORQ     Z13, Z10, Z10
+	VPCLMULQDQ $0x11, Z8, Z31, Z11
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD    $0x4e, Z9, Z9
+	VPTERNLOGQ $0x96, Z13, Z9, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD    $0x4e, Z10, Z10
+	VPTERNLOGQ $0x96, Z13, Z10, Z11
+	VPXORQ     Z11, Z12, Z8
+	VPXORQ     Z12, Z12, Z12
+	JMP        stream
+
+additional:
+	CMPQ       CX, R11
+	JGE        data
 	MOVQ       R14, AX
 	SUBQ       CX, AX
 	CMOVQLT    numbers<>+0(SB), AX
@@ -5928,48 +7062,6 @@ slow:
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
 	VPXORQ     Z13, Z12, Z12
-
-noaad:
-	MOVQ        R12, AX
-	SUBQ        CX, AX
-	CMOVQLT     numbers<>+0(SB), AX
-	CMPQ        AX, $0x40
-	CMOVQGT     numbers<>+8(SB), AX
-	BZHIQ       AX, numbers<>+16(SB), AX
-	MOVQ        R11, BX
-	SUBQ        CX, BX
-	CMOVQLT     numbers<>+0(SB), BX
-	CMPQ        BX, $0x40
-	CMOVQGT     numbers<>+8(SB), BX
-	BZHIQ       BX, numbers<>+16(SB), BX
-	ANDNQ       AX, BX, AX
-	TESTQ       AX, AX
-	JE          nodata101
-	KMOVQ       AX, K1
-	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
-	VPXORQ      Z16, Z0, Z0
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z25, Z0, Z0
-	VAESENC     Z26, Z0, Z0
-	VAESENC     384(R9), Z0, Z0
-	VAESENC     448(R9), Z0, Z0
-	VAESENC     512(R9), Z0, Z0
-	VAESENCLAST 576(R9), Z0, Z0
-	VPXORQ      Z13, Z0, Z0
-	VMOVDQU8    Z0, K1, (DI)(CX*1)
-	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
-	VPXORQ      Z13, Z12, Z12
-
-nodata101:
-	VPADDD     fours<>+0(SB), Z15, Z15
 	ADDQ       $0x40, CX
 	VPCLMULQDQ $0x00, Z8, Z31, Z9
 	VPCLMULQDQ $0x01, Z8, Z31, Z10
@@ -5984,71 +7076,274 @@ nodata101:
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z12, Z8
 	VPXORQ     Z12, Z12, Z12
+	JMP        additional
 
-next:
-	CMPQ CX, R11
-	JL   slow
+stream:
+	VMOVDQA64   Z15, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z0
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z1
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z2
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z3
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z4
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z5
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z6
+	VPADDD      fours<>+0(SB), Z12, Z12
+	VPSHUFB     ctrOrder<>+0(SB), Z12, Z7
+	VPXORQ      Z16, Z0, Z0
+	VPXORQ      Z16, Z1, Z1
+	VPXORQ      Z16, Z2, Z2
+	VPXORQ      Z16, Z3, Z3
+	VPXORQ      Z16, Z4, Z4
+	VPXORQ      Z16, Z5, Z5
+	VPXORQ      Z16, Z6, Z6
+	VPXORQ      Z16, Z7, Z7
+	VAESENC     Z17, Z0, Z0
+	VAESENC     Z17, Z1, Z1
+	VAESENC     Z17, Z2, Z2
+	VAESENC     Z17, Z3, Z3
+	VAESENC     Z17, Z4, Z4
+	VAESENC     Z17, Z5, Z5
+	VAESENC     Z17, Z6, Z6
+	VAESENC     Z17, Z7, Z7
+	VAESENC     Z18, Z0, Z0
+	VAESENC     Z18, Z1, Z1
+	VAESENC     Z18, Z2, Z2
+	VAESENC     Z18, Z3, Z3
+	VAESENC     Z18, Z4, Z4
+	VAESENC     Z18, Z5, Z5
+	VAESENC     Z18, Z6, Z6
+	VAESENC     Z18, Z7, Z7
+	VAESENC     Z19, Z0, Z0
+	VAESENC     Z19, Z1, Z1
+	VAESENC     Z19, Z2, Z2
+	VAESENC     Z19, Z3, Z3
+	VAESENC     Z19, Z4, Z4
+	VAESENC     Z19, Z5, Z5
+	VAESENC     Z19, Z6, Z6
+	VAESENC     Z19, Z7, Z7
+	VAESENC     Z20, Z0, Z0
+	VAESENC     Z20, Z1, Z1
+	VAESENC     Z20, Z2, Z2
+	VAESENC     Z20, Z3, Z3
+	VAESENC     Z20, Z4, Z4
+	VAESENC     Z20, Z5, Z5
+	VAESENC     Z20, Z6, Z6
+	VAESENC     Z20, Z7, Z7
+	VAESENC     Z21, Z0, Z0
+	VAESENC     Z21, Z1, Z1
+	VAESENC     Z21, Z2, Z2
+	VAESENC     Z21, Z3, Z3
+	VAESENC     Z21, Z4, Z4
+	VAESENC     Z21, Z5, Z5
+	VAESENC     Z21, Z6, Z6
+	VAESENC     Z21, Z7, Z7
+	VAESENC     Z22, Z0, Z0
+	VAESENC     Z22, Z1, Z1
+	VAESENC     Z22, Z2, Z2
+	VAESENC     Z22, Z3, Z3
+	VAESENC     Z22, Z4, Z4
+	VAESENC     Z22, Z5, Z5
+	VAESENC     Z22, Z6, Z6
+	VAESENC     Z22, Z7, Z7
+	VAESENC     Z23, Z0, Z0
+	VAESENC     Z23, Z1, Z1
+	VAESENC     Z23, Z2, Z2
+	VAESENC     Z23, Z3, Z3
+	VAESENC     Z23, Z4, Z4
+	VAESENC     Z23, Z5, Z5
+	VAESENC     Z23, Z6, Z6
+	VAESENC     Z23, Z7, Z7
+	VAESENC     Z24, Z0, Z0
+	VAESENC     Z24, Z1, Z1
+	VAESENC     Z24, Z2, Z2
+	VAESENC     Z24, Z3, Z3
+	VAESENC     Z24, Z4, Z4
+	VAESENC     Z24, Z5, Z5
+	VAESENC     Z24, Z6, Z6
+	VAESENC     Z24, Z7, Z7
+	VAESENC     Z25, Z0, Z0
+	VAESENC     Z25, Z1, Z1
+	VAESENC     Z25, Z2, Z2
+	VAESENC     Z25, Z3, Z3
+	VAESENC     Z25, Z4, Z4
+	VAESENC     Z25, Z5, Z5
+	VAESENC     Z25, Z6, Z6
+	VAESENC     Z25, Z7, Z7
+	VAESENC     Z26, Z0, Z0
+	VAESENC     Z26, Z1, Z1
+	VAESENC     Z26, Z2, Z2
+	VAESENC     Z26, Z3, Z3
+	VAESENC     Z26, Z4, Z4
+	VAESENC     Z26, Z5, Z5
+	VAESENC     Z26, Z6, Z6
+	VAESENC     Z26, Z7, Z7
+	VAESENC     384(R9), Z0, Z0
+	VAESENC     384(R9), Z1, Z1
+	VAESENC     384(R9), Z2, Z2
+	VAESENC     384(R9), Z3, Z3
+	VAESENC     384(R9), Z4, Z4
+	VAESENC     384(R9), Z5, Z5
+	VAESENC     384(R9), Z6, Z6
+	VAESENC     384(R9), Z7, Z7
+	VAESENC     448(R9), Z0, Z0
+	VAESENC     448(R9), Z1, Z1
+	VAESENC     448(R9), Z2, Z2
+	VAESENC     448(R9), Z3, Z3
+	VAESENC     448(R9), Z4, Z4
+	VAESENC     448(R9), Z5, Z5
+	VAESENC     448(R9), Z6, Z6
+	VAESENC     448(R9), Z7, Z7
+	VAESENC     512(R9), Z0, Z0
+	VAESENC     512(R9), Z1, Z1
+	VAESENC     512(R9), Z2, Z2
+	VAESENC     512(R9), Z3, Z3
+	VAESENC     512(R9), Z4, Z4
+	VAESENC     512(R9), Z5, Z5
+	VAESENC     512(R9), Z6, Z6
+	VAESENC     512(R9), Z7, Z7
+	VAESENCLAST 576(R9), Z0, Z0
+	VAESENCLAST 576(R9), Z1, Z1
+	VAESENCLAST 576(R9), Z2, Z2
+	VAESENCLAST 576(R9), Z3, Z3
+	VAESENCLAST 576(R9), Z4, Z4
+	VAESENCLAST 576(R9), Z5, Z5
+	VAESENCLAST 576(R9), Z6, Z6
+	VAESENCLAST 576(R9), Z7, Z7
+
+data:
 	MOVQ R12, DX
 	SUBQ CX, DX
-	SARQ $0x06, DX
-	JLE  ends
-
-	// (H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors
-	VPCLMULQDQ $0x00, Z31, Z31, Z0
-	VPCLMULQDQ $0x11, Z31, Z31, Z2
-	VPXORQ     Z1, Z1, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z2
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z31, K6, Z4
-	VPCLMULQDQ $0x00, Z4, Z2, Z0
-	VPCLMULQDQ $0x01, Z4, Z2, Z1
-	VPCLMULQDQ $0x10, Z4, Z2, Z3
-	VPXORQ     Z3, Z1, Z1
-	VPCLMULQDQ $0x11, Z4, Z2, Z5
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z5
-	VSHUFI64X2 $0x00, Z5, Z5, Z6
-	VMOVDQA64  Z4, K5, Z5
-	VMOVDQU64  Z5, 64(R9)
-	VPSHUFD    $0x4e, Z5, Z3
-	VPXORQ     Z5, Z3, Z3
-	VMOVDQU64  Z3, 192(R9)
-	CMPQ       DX, $0x04
-	JLE        rest
-	VPCLMULQDQ $0x00, Z5, Z6, Z0
-	VPCLMULQDQ $0x01, Z5, Z6, Z1
-	VPCLMULQDQ $0x10, Z5, Z6, Z3
-	VPXORQ     Z3, Z1, Z1
-	VPCLMULQDQ $0x11, Z5, Z6, Z7
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z0, Z3
-	VPSHUFD    $0x4e, Z0, Z0
-	VPTERNLOGQ $0x96, Z3, Z0, Z1
-	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z1, Z3
-	VPSHUFD    $0x4e, Z1, Z1
-	VPTERNLOGQ $0x96, Z3, Z1, Z7
-	VMOVDQU64  Z7, (R9)
-	VPSHUFD    $0x4e, Z7, Z3
-	VPXORQ     Z7, Z3, Z3
-	VMOVDQU64  Z3, 128(R9)
-	SUBQ       $0x08, DX
-	JL         fewer
+	SHRQ $0x06, DX
+	CMPQ DX, $0x08
+	JL   rest
 
 	// the last byte of the counter, on top
-	MOVQ CX, BX
-	SUBQ R11, BX
-	SHRQ $0x04, BX
-	MOVQ ctr+56(FP), AX
-	ADDQ AX, BX
-	SHLQ $0x18, BX
+	MOVQ            CX, BX
+	SUBQ            R11, BX
+	SHRQ            $0x04, BX
+	MOVQ            ctr+56(FP), AX
+	LEAQ            (AX)(BX*1), BX
+	SHLQ            $0x18, BX
+	ADDL            $0x20000000, BX
+	VPADDD          thirtyTwos<>+0(SB), Z15, Z15
+	VMOVDQU64       (SI)(CX*1), Z12
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VMOVDQU64       64(SI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VBROADCASTI32X4 144(R9), Z31
+	VBROADCASTI32X4 160(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 16(R9), Z14
+	VBROADCASTI32X4 32(R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPXORQ          Z31, Z29, Z10
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPXORQ          Z13, Z30, Z9
+	VPXORQ          Z14, Z28, Z11
+	VMOVDQU64       128(SI)(CX*1), Z12
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VMOVDQU64       192(SI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VBROADCASTI32X4 176(R9), Z31
+	VBROADCASTI32X4 192(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 48(R9), Z14
+	VBROADCASTI32X4 64(R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VMOVDQU64       256(SI)(CX*1), Z12
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VMOVDQU64       320(SI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VBROADCASTI32X4 208(R9), Z31
+	VBROADCASTI32X4 224(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VBROADCASTI32X4 80(R9), Z14
+	VBROADCASTI32X4 96(R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VMOVDQU64       384(SI)(CX*1), Z12
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VBROADCASTI32X4 240(R9), Z31
+	VBROADCASTI32X4 128(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z8, Z30
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z8, Z30, Z30
+	VBROADCASTI32X4 112(R9), Z14
+	VBROADCASTI32X4 (R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z8, Z30
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z8, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VMOVDQU64       448(SI)(CX*1), Z12
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VPTERNLOGQ      $0x96, Z9, Z11, Z10
+	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD         $0x4e, Z9, Z9
+	VPTERNLOGQ      $0x96, Z13, Z9, Z10
+	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD         $0x4e, Z10, Z10
+	VPTERNLOGQ      $0x96, Z13, Z10, Z11
+	VPXORQ          Z11, Z12, Z8
+	VPXORQ          (SI)(CX*1), Z0, Z0
+	VPXORQ          64(SI)(CX*1), Z1, Z1
+	VPXORQ          128(SI)(CX*1), Z2, Z2
+	VPXORQ          192(SI)(CX*1), Z3, Z3
+	VPXORQ          256(SI)(CX*1), Z4, Z4
+	VPXORQ          320(SI)(CX*1), Z5, Z5
+	VPXORQ          384(SI)(CX*1), Z6, Z6
+	VPXORQ          448(SI)(CX*1), Z7, Z7
+	VMOVDQU64       Z0, (DI)(CX*1)
+	VMOVDQU64       Z1, 64(DI)(CX*1)
+	VMOVDQU64       Z2, 128(DI)(CX*1)
+	VMOVDQU64       Z3, 192(DI)(CX*1)
+	VMOVDQU64       Z4, 256(DI)(CX*1)
+	VMOVDQU64       Z5, 320(DI)(CX*1)
+	VMOVDQU64       Z6, 384(DI)(CX*1)
+	VMOVDQU64       Z7, 448(DI)(CX*1)
+	ADDQ            $0x00000200, CX
+	SUBQ            $0x08, DX
+	CMPQ            DX, $0x08
+	JL              fewer
 
 eights:
 	// the last byte of 32 counters, which stands first, unless it overflows
@@ -6290,20 +7585,20 @@ whole103:
 	VAESENC         512(R9), Z7, Z7
 	VPXORQ          Z11, Z12, Z8
 	VAESENCLAST     576(R9), Z0, Z0
-	VPXORQ          (SI)(CX*1), Z0, Z0
 	VAESENCLAST     576(R9), Z1, Z1
-	VPXORQ          64(SI)(CX*1), Z1, Z1
 	VAESENCLAST     576(R9), Z2, Z2
-	VPXORQ          128(SI)(CX*1), Z2, Z2
 	VAESENCLAST     576(R9), Z3, Z3
-	VPXORQ          192(SI)(CX*1), Z3, Z3
 	VAESENCLAST     576(R9), Z4, Z4
-	VPXORQ          256(SI)(CX*1), Z4, Z4
 	VAESENCLAST     576(R9), Z5, Z5
-	VPXORQ          320(SI)(CX*1), Z5, Z5
 	VAESENCLAST     576(R9), Z6, Z6
-	VPXORQ          384(SI)(CX*1), Z6, Z6
 	VAESENCLAST     576(R9), Z7, Z7
+	VPXORQ          (SI)(CX*1), Z0, Z0
+	VPXORQ          64(SI)(CX*1), Z1, Z1
+	VPXORQ          128(SI)(CX*1), Z2, Z2
+	VPXORQ          192(SI)(CX*1), Z3, Z3
+	VPXORQ          256(SI)(CX*1), Z4, Z4
+	VPXORQ          320(SI)(CX*1), Z5, Z5
+	VPXORQ          384(SI)(CX*1), Z6, Z6
 	VPXORQ          448(SI)(CX*1), Z7, Z7
 	VMOVDQU64       Z0, (DI)(CX*1)
 	VMOVDQU64       Z1, 64(DI)(CX*1)
@@ -6315,133 +7610,17 @@ whole103:
 	VMOVDQU64       Z7, 448(DI)(CX*1)
 	ADDQ            $0x00000200, CX
 	SUBQ            $0x08, DX
+	CMPQ            DX, $0x08
 	JGE             eights
 
 fewer:
-	ADDQ $0x08, DX
-	JE   rested
+	CMPQ CX, R12
+	JNE  stream
+	JMP  ends
 
 rest:
-	VMOVDQA64   Z15, Z12
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z0
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z0, Z0
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z1
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z1, Z1
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z2
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z2, Z2
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z3
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z3, Z3
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z4
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z4, Z4
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z5
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z5, Z5
-	VPSHUFB     ctrOrder<>+0(SB), Z12, Z6
-	VPADDD      fours<>+0(SB), Z12, Z12
-	VPXORQ      Z16, Z6, Z6
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z17, Z1, Z1
-	VAESENC     Z17, Z2, Z2
-	VAESENC     Z17, Z3, Z3
-	VAESENC     Z17, Z4, Z4
-	VAESENC     Z17, Z5, Z5
-	VAESENC     Z17, Z6, Z6
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z18, Z1, Z1
-	VAESENC     Z18, Z2, Z2
-	VAESENC     Z18, Z3, Z3
-	VAESENC     Z18, Z4, Z4
-	VAESENC     Z18, Z5, Z5
-	VAESENC     Z18, Z6, Z6
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z19, Z1, Z1
-	VAESENC     Z19, Z2, Z2
-	VAESENC     Z19, Z3, Z3
-	VAESENC     Z19, Z4, Z4
-	VAESENC     Z19, Z5, Z5
-	VAESENC     Z19, Z6, Z6
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z20, Z1, Z1
-	VAESENC     Z20, Z2, Z2
-	VAESENC     Z20, Z3, Z3
-	VAESENC     Z20, Z4, Z4
-	VAESENC     Z20, Z5, Z5
-	VAESENC     Z20, Z6, Z6
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z21, Z1, Z1
-	VAESENC     Z21, Z2, Z2
-	VAESENC     Z21, Z3, Z3
-	VAESENC     Z21, Z4, Z4
-	VAESENC     Z21, Z5, Z5
-	VAESENC     Z21, Z6, Z6
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z22, Z1, Z1
-	VAESENC     Z22, Z2, Z2
-	VAESENC     Z22, Z3, Z3
-	VAESENC     Z22, Z4, Z4
-	VAESENC     Z22, Z5, Z5
-	VAESENC     Z22, Z6, Z6
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z23, Z1, Z1
-	VAESENC     Z23, Z2, Z2
-	VAESENC     Z23, Z3, Z3
-	VAESENC     Z23, Z4, Z4
-	VAESENC     Z23, Z5, Z5
-	VAESENC     Z23, Z6, Z6
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z24, Z1, Z1
-	VAESENC     Z24, Z2, Z2
-	VAESENC     Z24, Z3, Z3
-	VAESENC     Z24, Z4, Z4
-	VAESENC     Z24, Z5, Z5
-	VAESENC     Z24, Z6, Z6
-	VAESENC     Z25, Z0, Z0
-	VAESENC     Z25, Z1, Z1
-	VAESENC     Z25, Z2, Z2
-	VAESENC     Z25, Z3, Z3
-	VAESENC     Z25, Z4, Z4
-	VAESENC     Z25, Z5, Z5
-	VAESENC     Z25, Z6, Z6
-	VAESENC     Z26, Z0, Z0
-	VAESENC     Z26, Z1, Z1
-	VAESENC     Z26, Z2, Z2
-	VAESENC     Z26, Z3, Z3
-	VAESENC     Z26, Z4, Z4
-	VAESENC     Z26, Z5, Z5
-	VAESENC     Z26, Z6, Z6
-	VAESENC     384(R9), Z0, Z0
-	VAESENC     384(R9), Z1, Z1
-	VAESENC     384(R9), Z2, Z2
-	VAESENC     384(R9), Z3, Z3
-	VAESENC     384(R9), Z4, Z4
-	VAESENC     384(R9), Z5, Z5
-	VAESENC     384(R9), Z6, Z6
-	VAESENC     448(R9), Z0, Z0
-	VAESENC     448(R9), Z1, Z1
-	VAESENC     448(R9), Z2, Z2
-	VAESENC     448(R9), Z3, Z3
-	VAESENC     448(R9), Z4, Z4
-	VAESENC     448(R9), Z5, Z5
-	VAESENC     448(R9), Z6, Z6
-	VAESENC     512(R9), Z0, Z0
-	VAESENC     512(R9), Z1, Z1
-	VAESENC     512(R9), Z2, Z2
-	VAESENC     512(R9), Z3, Z3
-	VAESENC     512(R9), Z4, Z4
-	VAESENC     512(R9), Z5, Z5
-	VAESENC     512(R9), Z6, Z6
-	VAESENCLAST 576(R9), Z0, Z0
-	VAESENCLAST 576(R9), Z1, Z1
-	VAESENCLAST 576(R9), Z2, Z2
-	VAESENCLAST 576(R9), Z3, Z3
-	VAESENCLAST 576(R9), Z4, Z4
-	VAESENCLAST 576(R9), Z5, Z5
-	VAESENCLAST 576(R9), Z6, Z6
+	TESTQ DX, DX
+	JE    ends
 
 	// table + 16·(8-vectors) is the power for the hash
 	MOVQ            DX, BX
@@ -6564,6 +7743,7 @@ rest:
 	VPSHUFD         $0x4e, Z10, Z10
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
 	VPXORQ          Z11, Z6, Z8
+	VMOVDQA64       Z7, Z0
 	JMP             added
 
 rested5:
@@ -6575,6 +7755,7 @@ rested5:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z5, Z8
+	VMOVDQA64  Z6, Z0
 	JMP        added
 
 rested4:
@@ -6586,6 +7767,7 @@ rested4:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z4, Z8
+	VMOVDQA64  Z5, Z0
 	JMP        added
 
 rested3:
@@ -6597,6 +7779,7 @@ rested3:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z3, Z8
+	VMOVDQA64  Z4, Z0
 	JMP        added
 
 rested2:
@@ -6608,6 +7791,7 @@ rested2:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z2, Z8
+	VMOVDQA64  Z3, Z0
 	JMP        added
 
 rested1:
@@ -6619,6 +7803,7 @@ rested1:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z1, Z8
+	VMOVDQA64  Z2, Z0
 	JMP        added
 
 rested0:
@@ -6630,74 +7815,95 @@ rested0:
 	VPSHUFD    $0x4e, Z10, Z10
 	VPTERNLOGQ $0x96, Z13, Z10, Z11
 	VPXORQ     Z11, Z0, Z8
+	VMOVDQA64  Z1, Z0
 
 added:
-	SHLQ           $0x02, DX
-	VPBROADCASTD.Z DX, K7, Z13
-	VPADDD         Z13, Z15, Z15
-	SHLQ           $0x04, DX
-	ADDQ           DX, CX
-	VPXORQ         Z12, Z12, Z12
-
-rested:
-	VPXORQ Z12, Z12, Z12
-
-	// H⁴ again, should there be a vector whose last block is not whole
-	VBROADCASTI32X4 112(R9), Z31
+	SHLQ $0x06, DX
+	ADDQ DX, CX
 
 ends:
-	MOVQ        R10, DX
-	SUBQ        CX, DX
-	CMPQ        DX, $0x40
-	JG          slow
-	MOVQ        R9, AX
-	SUBQ        DX, AX
-	VMOVDQU64   320(AX), Z13
-	VPCLMULQDQ  $0x00, Z13, Z8, Z9
-	VPCLMULQDQ  $0x01, Z13, Z8, Z10
-	VPCLMULQDQ  $0x10, Z13, Z8, Z14
-	VPCLMULQDQ  $0x11, Z13, Z8, Z11
-	VPXORQ      Z14, Z10, Z10
-	VMOVDQU64   384(AX), Z31
-	MOVQ        R12, AX
-	SUBQ        CX, AX
-	CMOVQLT     numbers<>+0(SB), AX
-	CMPQ        AX, $0x40
-	CMOVQGT     numbers<>+8(SB), AX
-	BZHIQ       AX, numbers<>+16(SB), AX
-	MOVQ        R11, BX
-	SUBQ        CX, BX
-	CMOVQLT     numbers<>+0(SB), BX
-	CMPQ        BX, $0x40
-	CMOVQGT     numbers<>+8(SB), BX
-	BZHIQ       BX, numbers<>+16(SB), BX
-	ANDNQ       AX, BX, AX
-	TESTQ       AX, AX
-	JE          nodata104
-	KMOVQ       AX, K1
-	VMOVDQU8.Z  (SI)(CX*1), K1, Z13
-	VPSHUFB     ctrOrder<>+0(SB), Z15, Z0
-	VPXORQ      Z16, Z0, Z0
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z25, Z0, Z0
-	VAESENC     Z26, Z0, Z0
-	VAESENC     384(R9), Z0, Z0
-	VAESENC     448(R9), Z0, Z0
-	VAESENC     512(R9), Z0, Z0
-	VAESENCLAST 576(R9), Z0, Z0
-	VPXORQ      Z13, Z0, Z0
-	VMOVDQU8    Z0, K1, (DI)(CX*1)
-	VPSHUFB     byteOrder<>+0(SB), Z13, Z13
-	VPXORQ      Z13, Z12, Z12
+	VPXORQ Z12, Z12, Z12
+	MOVQ   R10, DX
+	SUBQ   CX, DX
+	CMPQ   DX, $0x40
+	JLE    finish
+
+	// a vector whose last block is not whole, and the lengths alone after it
+	VBROADCASTI32X4 112(R9), Z31
+	MOVQ            R12, AX
+	SUBQ            CX, AX
+	CMOVQLT         numbers<>+0(SB), AX
+	CMPQ            AX, $0x40
+	CMOVQGT         numbers<>+8(SB), AX
+	BZHIQ           AX, numbers<>+16(SB), AX
+	MOVQ            R11, BX
+	SUBQ            CX, BX
+	CMOVQLT         numbers<>+0(SB), BX
+	CMPQ            BX, $0x40
+	CMOVQGT         numbers<>+8(SB), BX
+	BZHIQ           BX, numbers<>+16(SB), BX
+	ANDNQ           AX, BX, AX
+	TESTQ           AX, AX
+	JE              nodata104
+	KMOVQ           AX, K1
+	VMOVDQU8.Z      (SI)(CX*1), K1, Z13
+	VPXORQ          Z13, Z0, Z0
+	VMOVDQU8        Z0, K1, (DI)(CX*1)
+	VPSHUFB         byteOrder<>+0(SB), Z13, Z13
+	VPXORQ          Z13, Z12, Z12
+	VPADDD          fours<>+0(SB), Z15, Z15
 
 nodata104:
+	ADDQ       $0x40, CX
+	VPCLMULQDQ $0x00, Z8, Z31, Z9
+	VPCLMULQDQ $0x01, Z8, Z31, Z10
+	VPCLMULQDQ $0x10, Z8, Z31, Z13
+	VPXORQ     Z13, Z10, Z10
+	VPCLMULQDQ $0x11, Z8, Z31, Z11
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD    $0x4e, Z9, Z9
+	VPTERNLOGQ $0x96, Z13, Z9, Z10
+	VPCLMULQDQ $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD    $0x4e, Z10, Z10
+	VPTERNLOGQ $0x96, Z13, Z10, Z11
+	VPXORQ     Z11, Z12, Z8
+	VPXORQ     Z12, Z12, Z12
+	MOVL       $0x00000010, DX
+
+finish:
+	MOVQ       R9, AX
+	SUBQ       DX, AX
+	VMOVDQU64  320(AX), Z13
+	VPCLMULQDQ $0x00, Z13, Z8, Z9
+	VPCLMULQDQ $0x01, Z13, Z8, Z10
+	VPCLMULQDQ $0x10, Z13, Z8, Z14
+	VPCLMULQDQ $0x11, Z13, Z8, Z11
+	VPXORQ     Z14, Z10, Z10
+	VMOVDQU64  384(AX), Z31
+	MOVQ       R12, AX
+	SUBQ       CX, AX
+	CMOVQLT    numbers<>+0(SB), AX
+	CMPQ       AX, $0x40
+	CMOVQGT    numbers<>+8(SB), AX
+	BZHIQ      AX, numbers<>+16(SB), AX
+	MOVQ       R11, BX
+	SUBQ       CX, BX
+	CMOVQLT    numbers<>+0(SB), BX
+	CMPQ       BX, $0x40
+	CMOVQGT    numbers<>+8(SB), BX
+	BZHIQ      BX, numbers<>+16(SB), BX
+	ANDNQ      AX, BX, AX
+	TESTQ      AX, AX
+	JE         nodata105
+	KMOVQ      AX, K1
+	VMOVDQU8.Z (SI)(CX*1), K1, Z13
+	VPXORQ     Z13, Z0, Z0
+	VMOVDQU8   Z0, K1, (DI)(CX*1)
+	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
+	VPXORQ     Z13, Z12, Z12
+	VPADDD     fours<>+0(SB), Z15, Z15
+
+nodata105:
 	MOVQ  last+64(FP), AX
 	TESTQ AX, AX
 	JE    nolengths

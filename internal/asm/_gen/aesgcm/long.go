@@ -18,7 +18,6 @@ import (
 //	Z31        H⁴ in every lane; temporary among eights
 func (w *wide) long() {
 	acc, h4 := Z8, Z31
-	at := func(base GPPhysical, i int) Mem { return Mem{Base: base, Index: pos, Scale: 1, Disp: 64 * i} }
 
 	Comment("additional data ends, and data begins, with a vector")
 	MOVQ(dataStart, aadStart)
@@ -33,24 +32,33 @@ func (w *wide) long() {
 	SUBQ(dataStart, dst)
 	LEAQ(Mem{Base: SP, Disp: 63}, table)
 	ANDQ(I8(-64), table)
-	w.counter()
 	for i := inRegisters; i <= w.rounds; i++ {
 		VMOVDQU64(w.key[i], w.round(i))
 	}
-	VPSHUFB(byteOrder, Z0, Z0)
-	VEXTRACTI64X2(U8(1), Y0, X1)
-	VMOVDQU(X1, Mem{Base: table, Disp: atMask})
-	powers(Z0, Z1, Z2, h4, zmm(3, 7))
-	VMOVDQU64(Z2, Mem{Base: table, Disp: atLast + 64})
-	multiply(Z2, h4, Z3, Z4, Z5, Z6)
-	VMOVDQU64(Z5, Mem{Base: table, Disp: atLast})
+	Load(Param("ctr"), tmp1)
+	VPBROADCASTD_Z(tmp1.As32(), counterLanes, Z14)
+	VPADDD(Z14, Z15, Z15)
+	VPADDD(lanes, Z15, Z15)
+	VPSHUFB(byteOrder, Z0, Z8)
+	VEXTRACTI64X2(U8(1), Y8, X9)
+	VMOVDQU(X9, Mem{Base: table, Disp: atMask})
 
+	Comment("the powers, and the key stream of the first four or eight vectors meanwhile")
+	MOVQ(dataEnd, tmp0)
+	SUBQ(dataStart, tmp0)
+	CMPQ(tmp0, U32(256))
+	JA(to("many"))
+	w.prepare(4)
+	JMP(to("prepared"))
+	Label("many")
+	w.prepare(8)
+	Label("prepared")
 	VPXORQ(acc, acc, acc)
 	VPXORQ(Z12, Z12, Z12)
 	XORL(pos.As32(), pos.As32())
 	Load(Param("acc"), tmp0)
 	TESTQ(tmp0, tmp0)
-	JE(to("next"))
+	JE(to("additional"))
 	Comment("the hash of the pieces before is added to the first block")
 	MOVL(U32(0xffff), tmp1.As32())
 	SHLXQ(aadStart, tmp1, tmp1)
@@ -58,26 +66,130 @@ func (w *wide) long() {
 	SUBQ(aadStart, tmp0)
 	VMOVDQU8_Z(Mem{Base: tmp0}, K1, Z12)
 	VPSHUFB(byteOrder, Z12, Z12)
+	TESTQ(dataStart, dataStart)
+	JNE(to("additional"))
+	w.encryptTail()
+	w.add(acc, h4)
+	JMP(to("stream"))
 
-	w.slow(acc, h4)
-	Label("next")
+	Label("additional")
 	CMPQ(pos, dataStart)
-	JL(to("slow"))
+	JGE(to("data"))
+	between(aadStart, aadEnd, pos, tmp0, tmp1)
+	KMOVQ(tmp0, K1)
+	VMOVDQU8_Z(Mem{Base: aad, Index: pos, Scale: 1}, K1, Z13)
+	VPSHUFB(byteOrder, Z13, Z13)
+	VPXORQ(Z13, Z12, Z12)
+	w.add(acc, h4)
+	JMP(to("additional"))
+
+	Label("stream")
+	VMOVDQA64(Z15, Z12)
+	for i, c := range zmm(0, 8) {
+		VPSHUFB(ctrOrder, Z12, c)
+		if i < 7 {
+			VPADDD(fours, Z12, Z12)
+		}
+	}
+	for i := range w.key {
+		w.roundOf(i, zmm(0, 8))
+	}
+	Label("data")
 	MOVQ(dataEnd, tmp2)
 	SUBQ(pos, tmp2)
-	SARQ(U8(6), tmp2)
-	JLE(to("ends"))
-	w.eights(acc, at)
-	w.rest(acc, at)
+	SHRQ(U8(6), tmp2)
+	CMPQ(tmp2, U8(8))
+	JL(to("rest"))
+	w.eights(acc)
+	CMPQ(pos, dataEnd)
+	JNE(to("stream"))
+	JMP(to("ends"))
+	Label("rest")
+	w.rest(acc)
 
-	Comment("H⁴ again, should there be a vector whose last block is not whole")
-	VBROADCASTI32X4(Mem{Base: table, Disp: atPower + 7*16}, h4)
 	Label("ends")
+	VPXORQ(Z12, Z12, Z12)
 	MOVQ(end, tmp2)
 	SUBQ(pos, tmp2)
 	CMPQ(tmp2, U8(64))
-	JG(to("slow"))
+	JLE(to("finish"))
+	Comment("a vector whose last block is not whole, and the lengths alone after it")
+	VBROADCASTI32X4(Mem{Base: table, Disp: atPower + 7*16}, h4)
+	w.encryptTail()
+	w.add(acc, h4)
+	MOVL(U32(16), tmp2.As32())
+	Label("finish")
 	w.finish(acc)
+}
+
+// roundOf does round i, or what comes before the first, of streams.
+func (w *wide) roundOf(i int, streams []VecPhysical) {
+	for _, s := range streams {
+		switch i {
+		case 0:
+			VPXORQ(w.round(0), s, s)
+		case w.rounds:
+			VAESENCLAST(w.round(i), s, s)
+		default:
+			VAESENC(w.round(i), s, s)
+		}
+	}
+}
+
+// prepare makes the powers of H, which is reversed in lane 0 of Z8, and the key stream
+// of the first vectors in Z0 …, a few rounds of it after each product.
+func (w *wide) prepare(streams int) {
+	c, h4 := zmm(0, streams), Z31
+	VMOVDQA64(Z15, Z14)
+	for i := range c {
+		VPSHUFB(ctrOrder, Z14, c[i])
+		if i < streams-1 {
+			VPADDD(fours, Z14, Z14)
+		}
+	}
+	done := 0
+	rounds := func(n int) {
+		for ; n > 0 && done <= w.rounds; n-- {
+			w.roundOf(done, c)
+			done++
+		}
+	}
+	each := w.rounds / 4
+	rounds(2)
+	powers(Z8, Z9, Z10, h4, zmm(11, 15), func() { rounds(each) })
+	VMOVDQU64(Z10, Mem{Base: table, Disp: atLast + 64})
+
+	Comment("(H⁴)⁴ … (H⁴)¹, and the four powers before if there may be so many vectors")
+	multiply(Z10, h4, Z11, Z12, Z13, Z14)
+	VMOVDQU64(Z13, Mem{Base: table, Disp: atLast})
+	square(h4, Z11, Z12, Z8, Z14)
+	rounds(each)
+	VMOVDQA64(Z8, Z9)
+	VMOVDQA64(h4, oddLanes, Z9)
+	multiply(Z9, Z8, Z11, Z12, Z10, Z14)
+	VSHUFI64X2(U8(0), Z10, Z10, Z13)
+	VMOVDQA64(Z9, highLanes, Z10)
+	store := func(z VecPhysical, disp int) {
+		VMOVDQU64(z, Mem{Base: table, Disp: atPower + disp})
+		VPSHUFD(U8(0x4e), z, Z14)
+		VPXORQ(z, Z14, Z14)
+		VMOVDQU64(Z14, Mem{Base: table, Disp: atFolded + disp})
+	}
+	store(Z10, 64)
+	rounds(each)
+	if streams == 8 {
+		multiply(Z10, Z13, Z11, Z12, Z8, Z14)
+		store(Z8, 0)
+	}
+	rounds(w.rounds)
+}
+
+// add hashes the vector in Z12, and clears it.
+func (w *wide) add(acc, h4 VecPhysical) {
+	ADDQ(U8(64), pos)
+	multiply(acc, h4, Z9, Z10, Z11, Z13)
+	VPXORQ(Z11, Z12, acc)
+	VPXORQ(Z12, Z12, Z12)
 }
 
 // finish does the last blocks, tmp2 bytes and at most four of them with the lengths,
@@ -131,8 +243,8 @@ func (w *wide) finish(acc VecPhysical) {
 	leave()
 }
 
-// encryptTail does the data that stands in the vector at pos, if any, and adds what
-// is hashed of it to Z12. It takes Z0, Z13 and Z14.
+// encryptTail does the data that stands in the vector at pos, if any, with the key
+// stream in Z0, and adds what is hashed of it to Z12. It takes Z0 and Z13.
 func (w *wide) encryptTail() {
 	at := func(base GPPhysical) Mem { return Mem{Base: base, Index: pos, Scale: 1} }
 	none := w.unique("nodata")
@@ -141,12 +253,6 @@ func (w *wide) encryptTail() {
 	JE(to(none))
 	KMOVQ(tmp0, K1)
 	VMOVDQU8_Z(at(src), K1, Z13)
-	VPSHUFB(ctrOrder, Z15, Z0)
-	VPXORQ(w.key[0], Z0, Z0)
-	for i := 1; i < w.rounds; i++ {
-		VAESENC(w.round(i), Z0, Z0)
-	}
-	VAESENCLAST(w.round(w.rounds), Z0, Z0)
 	VPXORQ(Z13, Z0, Z0)
 	VMOVDQU8(Z0, K1, at(dst))
 	if !w.open {
@@ -154,26 +260,8 @@ func (w *wide) encryptTail() {
 	}
 	VPSHUFB(byteOrder, Z13, Z13)
 	VPXORQ(Z13, Z12, Z12)
-	Label(none)
-}
-
-// slow does a vector of additional data, or of data whose last block is not whole.
-func (w *wide) slow(acc, h4 VecPhysical) {
-	Label("slow")
-	CMPQ(pos, aadEnd)
-	JGE(to("noaad"))
-	between(aadStart, aadEnd, pos, tmp0, tmp1)
-	KMOVQ(tmp0, K1)
-	VMOVDQU8_Z(Mem{Base: aad, Index: pos, Scale: 1}, K1, Z13)
-	VPSHUFB(byteOrder, Z13, Z13)
-	VPXORQ(Z13, Z12, Z12)
-	Label("noaad")
-	w.encryptTail()
 	VPADDD(fours, Z15, Z15)
-	ADDQ(U8(64), pos)
-	multiply(acc, h4, Z9, Z10, Z11, Z13)
-	VPXORQ(Z11, Z12, acc)
-	VPXORQ(Z12, Z12, Z12)
+	Label(none)
 }
 
 // item adds v·(H⁴)^k to the product. q points at the power; the first item sets the
@@ -203,31 +291,14 @@ func collect() {
 	reduce(Z9, Z10, Z11, Z13)
 }
 
-// eights does eight vectors of data at a time; tmp2 counts the vectors. The hash of
-// eight vectors is interleaved with the rounds of the next eight when sealing, and
-// with their own when opening; the product collects two vectors at a time.
-func (w *wide) eights(acc VecPhysical, at func(GPPhysical, int) Mem) {
-	Comment("(H⁴)⁴ … (H⁴)¹, and the four powers before if there are so many vectors")
-	square(Z31, Z0, Z1, Z2, Z3)
-	VMOVDQA64(Z2, Z4)
-	VMOVDQA64(Z31, oddLanes, Z4)
-	multiply(Z4, Z2, Z0, Z1, Z5, Z3)
-	VSHUFI64X2(U8(0), Z5, Z5, Z6)
-	VMOVDQA64(Z4, highLanes, Z5)
-	store := func(z VecPhysical, disp int) {
-		VMOVDQU64(z, Mem{Base: table, Disp: atPower + disp})
-		VPSHUFD(U8(0x4e), z, Z3)
-		VPXORQ(z, Z3, Z3)
-		VMOVDQU64(Z3, Mem{Base: table, Disp: atFolded + disp})
-	}
-	store(Z5, 64)
-	CMPQ(tmp2, U8(4))
-	JLE(to("rest"))
-	multiply(Z5, Z6, Z0, Z1, Z7, Z3)
-	store(Z7, 0)
-	SUBQ(U8(8), tmp2)
-	JL(to("fewer"))
+// at is the vector i after pos.
+func at(base GPPhysical, i int) Mem { return Mem{Base: base, Index: pos, Scale: 1, Disp: 64 * i} }
 
+// eights does eight vectors of data at a time; tmp2 counts the vectors, and the key
+// stream of the first eight is there. The hash of eight vectors is interleaved with
+// the rounds of the next eight when sealing, and with their own when opening; the
+// product collects two vectors at a time.
+func (w *wide) eights(acc VecPhysical) {
 	// hash are the instructions that hash eight vectors at base, from vector first on.
 	hash := func(base GPPhysical, first int) (list []func()) {
 		emit := func(f func()) { list = append(list, f) }
@@ -294,9 +365,7 @@ func (w *wide) eights(acc VecPhysical, at func(GPPhysical, int) Mem) {
 		}
 		Label(whole)
 		VPADDD(thirtyTwos, Z15, Z15)
-		for i := range c {
-			VPXORQ(w.round(0), c[i], c[i])
-		}
+		w.roundOf(0, c)
 		slots := 8 * (w.rounds - 1)
 		done := 0
 		for i := range slots {
@@ -305,63 +374,62 @@ func (w *wide) eights(acc VecPhysical, at func(GPPhysical, int) Mem) {
 				list[done]()
 			}
 		}
+		w.roundOf(w.rounds, c)
+	}
+	// apply encrypts eight vectors.
+	apply := func() {
+		c := zmm(0, 8)
 		for i := range c {
-			VAESENCLAST(w.round(w.rounds), c[i], c[i])
 			VPXORQ(at(src, i), c[i], c[i])
 		}
 		for i := range c {
 			VMOVDQU64(c[i], at(dst, i))
 		}
 		ADDQ(U32(512), pos)
+		SUBQ(U8(8), tmp2)
+		CMPQ(tmp2, U8(8))
+	}
+	run := func(list []func()) {
+		for _, instruction := range list {
+			instruction()
+		}
 	}
 	Comment("the last byte of the counter, on top")
 	MOVQ(pos, tmp1)
 	SUBQ(dataStart, tmp1)
 	SHRQ(U8(4), tmp1)
 	Load(Param("ctr"), tmp0)
-	ADDQ(tmp0, tmp1)
+	LEAQ(Mem{Base: tmp0, Index: tmp1, Scale: 1, Disp: 0}, tmp1)
 	SHLQ(U8(24), tmp1)
+	ADDL(U32(32<<24), tmp1.As32())
+	VPADDD(thirtyTwos, Z15, Z15)
 	if w.open {
+		run(hash(src, 0))
+		apply()
+		JL(to("fewer"))
 		Label("eights")
 		encrypt(hash(src, 0))
-		SUBQ(U8(8), tmp2)
+		apply()
 		JGE(to("eights"))
 	} else {
-		encrypt(nil)
-		SUBQ(U8(8), tmp2)
+		apply()
 		JL(to("hashed"))
 		Label("eights")
 		encrypt(hash(dst, -8))
-		SUBQ(U8(8), tmp2)
+		apply()
 		JGE(to("eights"))
 		Label("hashed")
-		for _, instruction := range hash(dst, -8) {
-			instruction()
-		}
+		run(hash(dst, -8))
 	}
 	Label("fewer")
-	ADDQ(U8(8), tmp2)
-	JE(to("rested"))
 }
 
-// rest does the one to seven vectors of data that are left, as one group.
-func (w *wide) rest(acc VecPhysical, at func(GPPhysical, int) Mem) {
-	c := zmm(0, 7)
-	Label("rest")
-	VMOVDQA64(Z15, Z12)
-	for i := range c {
-		VPSHUFB(ctrOrder, Z12, c[i])
-		VPADDD(fours, Z12, Z12)
-		VPXORQ(w.key[0], c[i], c[i])
-	}
-	for r := 1; r < w.rounds; r++ {
-		for i := range c {
-			VAESENC(w.round(r), c[i], c[i])
-		}
-	}
-	for i := range c {
-		VAESENCLAST(w.round(w.rounds), c[i], c[i])
-	}
+// rest does the vectors of data that are left, at most seven, as one group. Their key
+// stream is there, and that of the vector after them goes to Z0.
+func (w *wide) rest(acc VecPhysical) {
+	c := zmm(0, 8)
+	TESTQ(tmp2, tmp2)
+	JE(to("ends"))
 	Comment("table + 16·(8-vectors) is the power for the hash")
 	MOVQ(tmp2, tmp1)
 	NEGQ(tmp1)
@@ -369,7 +437,7 @@ func (w *wide) rest(acc VecPhysical, at func(GPPhysical, int) Mem) {
 	SHLQ(U8(4), tmp1)
 	ADDQ(table, tmp1)
 	item(acc, Mem{Base: tmp1, Disp: atPower}, true)
-	for i := range c {
+	for i := range 7 {
 		VMOVDQU64(at(src, i), Z12)
 		VPXORQ(Z12, c[i], c[i])
 		VMOVDQU64(c[i], at(dst, i))
@@ -388,17 +456,12 @@ func (w *wide) rest(acc VecPhysical, at func(GPPhysical, int) Mem) {
 		Label(label("rested%d", i))
 		collect()
 		VPXORQ(Z11, c[i], acc)
+		VMOVDQA64(c[i+1], Z0)
 		if i > 0 {
 			JMP(to("added"))
 		}
 	}
 	Label("added")
-	SHLQ(U8(2), tmp2)
-	VPBROADCASTD_Z(tmp2.As32(), counterLanes, Z13)
-	VPADDD(Z13, Z15, Z15)
-	SHLQ(U8(4), tmp2)
+	SHLQ(U8(6), tmp2)
 	ADDQ(tmp2, pos)
-	VPXORQ(Z12, Z12, Z12)
-	Label("rested")
-	VPXORQ(Z12, Z12, Z12)
 }

@@ -107,7 +107,7 @@ func (w *wide) short() {
 	lo, mi, hi, t := Z20, Z21, Z22, Z23
 	VPSHUFB(byteOrder, Z0, h)
 	VEXTRACTI64X2(U8(1), h.AsY(), X24)
-	powers(h, y, last, h4, free)
+	powers(h, y, last, h4, free, func() {})
 
 	step := func(a, b VecPhysical) { // b += a·H⁴
 		multiply(a, h4, lo, mi, hi, t)

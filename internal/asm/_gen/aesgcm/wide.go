@@ -242,8 +242,8 @@ func square(a, lo, mi, hi, t VecPhysical) {
 }
 
 // powers makes of H, reversed in lane 0 of h, the vector H⁴ H³ H² H in last, and H⁴
-// in every lane of h4; all divided by x. h, y and four more are taken.
-func powers(h, y, last, h4 VecPhysical, free []VecPhysical) {
+// in every lane of h4; all divided by x. h, y and four more are taken. It calls between after each product.
+func powers(h, y, last, h4 VecPhysical, free []VecPhysical, between func()) {
 	lo, mi, sq, t := free[0], free[1], free[2], free[3]
 	Comment("H/x: shift left, and take the bit that falls out as x⁻¹ = x¹²⁷ + x⁶ + x + 1")
 	VSHUFI64X2(U8(0), h, h, h)
@@ -256,9 +256,11 @@ func powers(h, y, last, h4 VecPhysical, free []VecPhysical) {
 	VPTERNLOGQ(U8(0x96), lo, mi, h)
 	Comment("H²; H⁴ and H³ of H² · (H², H)")
 	square(h, lo, mi, sq, t)
+	between()
 	VMOVDQA64(sq, y)
 	VMOVDQA64(h, oddLanes, y)
 	multiply(y, sq, lo, mi, last, t)
+	between()
 	VSHUFI64X2(U8(0), last, last, h4)
 	VMOVDQA64(y, highLanes, last)
 }
