@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -32,6 +33,9 @@ func (s *session) search(ctx context.Context, template []attribute, pinned []byt
 		}
 		for _, h := range handles {
 			k, err := s.describe(lib, h)
+			if s.vanished(lib, err) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -59,6 +63,12 @@ func (s *session) mustSee(lib library) error {
 		return ckrUserNotLoggedIn
 	}
 	return err
+}
+
+// vanished reports whether err says that an object was destroyed since it was
+// found, as others do at any time, and not that the login is lost.
+func (s *session) vanished(lib library, err error) bool {
+	return errors.Is(err, ckrObjectHandleInvalid) && s.mustSee(lib) == nil
 }
 
 // describe reads what is known about a private key. It runs inside a call.
@@ -116,6 +126,9 @@ func (s *session) publicOf(lib library, k found) ([]byte, error) {
 	var public []byte
 	for _, h := range handles {
 		params, err := lib.read(s.h, h, ckaECParams)
+		if s.vanished(lib, err) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -173,6 +186,20 @@ func (t *Token) findKeys(ctx context.Context, q Query) (keys []found, err error)
 	return keys, err
 }
 
+// name reads what a key is called and whether it derives. It runs inside a call.
+func (s *session) name(lib library, h objectHandle) (KeyInfo, error) {
+	id, err := lib.read(s.h, h, ckaID)
+	if err != nil {
+		return KeyInfo{}, err
+	}
+	label, err := lib.read(s.h, h, ckaLabel)
+	if err != nil {
+		return KeyInfo{}, err
+	}
+	derive, err := lib.read(s.h, h, ckaDerive)
+	return KeyInfo{ID: id, Label: string(label), Derive: isTrue(derive, false)}, err
+}
+
 // listPrivate lists all private keys without their public halves.
 func (t *Token) listPrivate(ctx context.Context) (keys []KeyInfo, err error) {
 	err = t.use(ctx, "list keys", func(ctx context.Context, s *session) error {
@@ -184,19 +211,20 @@ func (t *Token) listPrivate(ctx context.Context) (keys []KeyInfo, err error) {
 			if err == nil && len(handles) == 0 {
 				err = s.mustSee(lib)
 			}
-			for _, h := range handles {
-				if err != nil {
-					break
-				}
-				var id, label, derive []byte
-				if id, err = lib.read(s.h, h, ckaID); err == nil {
-					if label, err = lib.read(s.h, h, ckaLabel); err == nil {
-						derive, err = lib.read(s.h, h, ckaDerive)
-					}
-				}
-				a.keys = append(a.keys, KeyInfo{ID: id, Label: string(label), Derive: isTrue(derive, false)})
+			if err != nil {
+				return err
 			}
-			return err
+			for _, h := range handles {
+				k, err := s.name(lib, h)
+				if s.vanished(lib, err) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				a.keys = append(a.keys, k)
+			}
+			return nil
 		})
 		if err == nil {
 			keys = a.keys
@@ -269,7 +297,7 @@ func (s *session) destroyNamed(ctx context.Context, template []attribute) error 
 				return err
 			}
 			for _, h := range handles {
-				if err := lib.destroy(s.h, h); err != nil {
+				if err := lib.destroy(s.h, h); err != nil && !s.vanished(lib, err) {
 					return err
 				}
 			}

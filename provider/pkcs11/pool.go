@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // A session belongs to one goroutine at a time, from get to put, and only that
@@ -24,11 +25,13 @@ type pool struct {
 	idle   []*session
 	open   int // idle or in use
 	limit  int
+	most   int       // what limit may grow to
+	tight  time.Time // when limit was lowered, or raised, last
 	closed bool
 }
 
 func newPool(t *Token, limit int) *pool {
-	p := &pool{t: t, slots: make(chan struct{}, limit), limit: limit}
+	p := &pool{t: t, slots: make(chan struct{}, limit), limit: limit, most: limit}
 	for range limit {
 		p.slots <- struct{}{}
 	}
@@ -102,6 +105,7 @@ func (p *pool) pop() (*session, error) {
 func (p *pool) put(s *session, err error) {
 	defer func() { p.slots <- struct{}{} }()
 	p.mu.Lock()
+	p.grow()
 	if !poisoned(err) && !p.closed {
 		p.idle = append(p.idle, s)
 		p.mu.Unlock()
@@ -185,9 +189,22 @@ func (p *pool) refused(err error) {
 	p.lower(p.open)
 }
 
+// growAfter is when a pool that the token had no room for tries one session
+// more: others may have left.
+const growAfter = 30 * time.Second
+
+func (p *pool) grow() {
+	if p.limit < p.most && time.Since(p.tight) > growAfter {
+		p.limit++
+		p.tight = time.Now()
+		p.slots <- struct{}{}
+	}
+}
+
 // lower takes slots away until limit is left, at least one. The caller has
 // locked p.mu.
 func (p *pool) lower(limit int) {
+	p.tight = time.Now()
 	for p.limit > max(1, limit) {
 		select {
 		case <-p.slots:
@@ -198,10 +215,12 @@ func (p *pool) lower(limit int) {
 	}
 }
 
-func (p *pool) lowerTo(limit int) {
+// bound sets what the token says that it has room for.
+func (p *pool) bound(most int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lower(limit)
+	p.most = max(1, min(most, cap(p.slots)))
+	p.lower(p.most)
 }
 
 // openHandle opens a session. One whose opening was left behind is closed when

@@ -61,7 +61,7 @@ func (t *Token) login(ctx context.Context, epoch uint64) error {
 		t.closeHandle(ctx, old.epoch, old.anchor)
 	}
 	if info.MaxSessions > 1 {
-		t.pool.lowerTo(int(info.MaxSessions) - 1) // the anchor is one
+		t.pool.bound(int(min(info.MaxSessions, 1<<20)) - 1) // the anchor is one
 	}
 	return nil
 }

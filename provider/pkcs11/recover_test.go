@@ -201,6 +201,15 @@ func TestSessionLimit(t *testing.T) {
 	if s := token.Stats(); s.Limit > 31 || s.Sessions > 3 {
 		t.Errorf("limit %d, %d sessions", s.Limit, s.Sessions)
 	}
+	f.set(func() { f.limit = 0 }) // somebody else has left
+	before := token.Stats().Limit
+	token.pool.mu.Lock()
+	token.pool.tight = time.Now().Add(-2 * growAfter)
+	token.pool.mu.Unlock()
+	signs(t, k, "x")
+	if n := token.Stats().Limit; n != before+1 {
+		t.Errorf("later the limit is %d, want %d", n, before+1)
+	}
 	g := newFake()
 	g.token.MaxSessions = 3 // it does
 	told := g.open(t, func(c *Config) { c.MaxSessions = 32; c.Module += "2" })
@@ -430,5 +439,31 @@ func TestCloseUnderLoad(t *testing.T) {
 	}
 	if h := token.Health(); h.Condition != IsClosed || f.alive {
 		t.Errorf("the token is %v, the module alive: %v", h.Condition, f.alive)
+	}
+}
+
+// TestVanishingObjects: an object that is destroyed by somebody while keys are
+// listed is left out. It is no sign of a lost login.
+func TestVanishingObjects(t *testing.T) {
+	f := newFake()
+	token := f.open(t, nil)
+	f.key(t, token, "a")
+	f.key(t, token, "b")
+	logins := token.Stats().Regenerations
+	var done atomic.Bool
+	f.set(func() {
+		f.fault = func(call string, _ int) error {
+			if call == "read" && done.CompareAndSwap(false, true) {
+				f.set(func() { f.objects = f.objects[2:] })
+			}
+			return nil
+		}
+	})
+	keys, err := token.FindKeys(t.Context(), Query{})
+	if err != nil || len(keys) != 1 || keys[0].Label != "b" {
+		t.Errorf("%v, %v", keys, err)
+	}
+	if n := token.Stats().Regenerations; n != logins {
+		t.Errorf("%d new logins", n-logins)
 	}
 }

@@ -88,24 +88,30 @@ func acquireWithin(ctx context.Context, cfg *Config) (*module, error) {
 }
 
 func (t *Token) start(ctx context.Context) error {
-	epoch := t.m.currentEpoch()
-	err := t.call(ctx, "info", epoch, func() error {
-		i, err := t.m.lib.info()
-		if err == nil {
-			t.mu.Lock()
-			t.module = i
-			t.mu.Unlock()
-		}
-		return err
-	}, nil)
+	i, err := t.askModule(ctx, t.m.currentEpoch())
 	if err != nil {
-		return fmt.Errorf("%w: %s: C_GetInfo: %w", ErrModule, t.cfg.Module, err)
+		return err
 	}
+	t.mu.Lock()
+	t.module = i
+	t.mu.Unlock()
 	return t.attempts(ctx, "open", func(ctx context.Context) (stamp, error) {
 		st := t.stamp()
 		_, err := t.regenerate(ctx, st)
 		return st, err
 	})
+}
+
+func (t *Token) askModule(ctx context.Context, epoch uint64) (ModuleInfo, error) {
+	i := new(ModuleInfo) // the call's own until it returns
+	err := t.call(ctx, "info", epoch, func() (err error) {
+		*i, err = t.m.lib.info()
+		return err
+	}, nil)
+	if err != nil {
+		return ModuleInfo{}, fmt.Errorf("%w: %s: C_GetInfo: %w", ErrModule, t.cfg.Module, err)
+	}
+	return *i, nil
 }
 
 // locate finds the slot of the token that the configuration, and after the
@@ -248,12 +254,15 @@ func Tokens(ctx context.Context, cfg Config) ([]TokenInfo, ModuleInfo, error) {
 	}
 	defer m.release()
 	t := &Token{cfg: cfg, m: m, log: cfg.Logger}
+	info, err := t.askModule(ctx, m.currentEpoch())
+	if err != nil {
+		return nil, ModuleInfo{}, err
+	}
 	all, err := t.list(ctx, m.currentEpoch())
 	if err != nil {
-		return nil, ModuleInfo{}, &Error{Op: "list tokens", Tries: 1, Err: err}
+		return nil, info, &Error{Op: "list tokens", Tries: 1, Err: err}
 	}
-	info, err := m.lib.info()
-	return all, info, err
+	return all, info, nil
 }
 
 func (t *Token) current() (stamp, uint) {
