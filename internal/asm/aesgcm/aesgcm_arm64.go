@@ -4,7 +4,6 @@ package aesgcm
 
 import (
 	"crypto/subtle"
-	"encoding/binary"
 	"unsafe"
 
 	"github.com/hardmls/hardmls/internal/asm/cpu"
@@ -26,14 +25,7 @@ func seal(k Kernel, out, key, nonce, plaintext, aad []byte) {
 		raceRead(key, nonce, plaintext, aad)
 		raceWrite(out)
 		n := len(plaintext)
-		var m message
-		m.begin(key, nonce)
-		m.hash(aad)
-		m.crypt(out[:n], plaintext)
-		m.hash(out[:n])
-		m.end(uint64(len(aad)), uint64(n))
-		copyBlock(out[n:], &m.acc)
-		m = message{}
+		pieces(0, out[:n], plaintext, key, nonce, aad, (*[TagSize]byte)(out[n:]))
 	default:
 		sealGeneric(out, key, nonce, plaintext, aad)
 	}
@@ -45,97 +37,50 @@ func open(k Kernel, out, key, nonce, ciphertext, aad []byte) bool {
 		raceRead(key, nonce, ciphertext, aad)
 		raceWrite(out)
 		n := len(ciphertext) - TagSize
-		var m message
-		m.begin(key, nonce)
-		m.hash(aad)
-		m.hash(ciphertext[:n])
-		m.end(uint64(len(aad)), uint64(n))
-		ok := subtle.ConstantTimeCompare(m.acc[:], ciphertext[n:]) == 1
-		if ok { // nothing is decrypted before it is authentic
-			m.crypt(out, ciphertext[:n])
-		}
-		m = message{}
+		// In place, the tag stands behind what is written.
+		var tag [TagSize]byte
+		pieces(1, out, ciphertext[:n], key, nonce, aad, &tag)
+		ok := subtle.ConstantTimeCompare(tag[:], ciphertext[n:]) == 1
+		tag = [TagSize]byte{}
 		return ok
 	default:
 		return openGeneric(out, key, nonce, ciphertext, aad)
 	}
 }
 
-// message is what one message needs while it is sealed or opened.
-type message struct {
-	rk     [15][blockSize]byte // round keys
-	rounds uint64
-	powers [8][blockSize]byte // see powersPMULL
-	ctr    [blockSize]byte
-	mask   [blockSize]byte // of the tag
-	acc    [blockSize]byte // GHASH, in the end the tag
-	buf    [blockSize]byte // a block that is not whole
-}
-
+// pieceARM64 encrypts, or decrypts with opening = 1, n bytes at src to dst and hashes
+// first the na bytes at aad and then the ciphertext. A key has 16 bytes, with long = 1
+// it has 32. ctr is the counter of the first block of data, 2 for the first piece. acc
+// points to the hash of the pieces before, and is nil for the first one. What comes out
+// is the hash, or with last = 1 the tag of a message that has aadTotal and total bytes;
+// a piece that is not the last one has whole blocks only. dst may be src, and out may
+// be acc.
+//
 //go:noescape
-func expandAES(rk *[15][16]byte, key *byte, long uint64)
+func pieceARM64(dst, src *byte, n uint64, aad *byte, na uint64, key *byte, long uint64, nonce *byte, ctr, opening, last, aadTotal, total uint64, acc, out *byte)
 
-//go:noescape
-func ctrAES(rk *[15][16]byte, rounds uint64, dst, src *byte, n uint64, ctr *[16]byte)
-
-//go:noescape
-func powersPMULL(powers *[8][16]byte, h *[16]byte)
-
-//go:noescape
-func ghashPMULL(acc *[16]byte, powers *[8][16]byte, p *byte, n uint64)
-
-// begin expands the key, derives the hash key and the mask of the tag, and leaves the
-// counter at the first block of data, SP 800-38D §7.1.
-func (m *message) begin(key, nonce []byte) {
-	m.rounds = 10
-	if len(key) == 32 {
-		m.rounds = 14
-	}
-	expandAES(&m.rk, &key[0], m.rounds-10)
-	ctrAES(&m.rk, m.rounds, &m.buf[0], &m.buf[0], 1, &m.ctr) // E(0)
-	powersPMULL(&m.powers, &m.buf)
-	copyBlock(m.ctr[:], (*[blockSize]byte)(append(append(m.buf[:0], nonce...), 0, 0, 0, 1)))
-	ctrAES(&m.rk, m.rounds, &m.mask[0], &m.mask[0], 1, &m.ctr)
-}
-
-// piece is how many bytes go into one call: assembly cannot be preempted.
+// piece is how many bytes of each kind go into one call, because assembly cannot be
+// preempted. Each call expands the key anew, so that no key stands in memory in
+// between.
 const piece = 64 << 10
 
-// crypt encrypts or decrypts.
-func (m *message) crypt(dst, src []byte) {
-	for len(src) >= blockSize {
-		n := min(len(src)&^(blockSize-1), piece)
-		ctrAES(&m.rk, m.rounds, unsafe.SliceData(dst), unsafe.SliceData(src), uint64(n/blockSize), &m.ctr)
-		dst, src = dst[n:], src[n:]
+// pieces does a whole message; dst is as long as src.
+func pieces(opening uint64, dst, src, key, nonce, aad []byte, tag *[TagSize]byte) {
+	ctr, long := uint64(2), uint64(len(key)/32)
+	aadTotal, total := uint64(len(aad)), uint64(len(src))
+	var acc *byte
+	do := func(n, na int, last uint64) {
+		pieceARM64(unsafe.SliceData(dst), unsafe.SliceData(src), uint64(n), unsafe.SliceData(aad), uint64(na),
+			&key[0], long, &nonce[0], ctr, opening, last, aadTotal, total, acc, &tag[0])
+		dst, src, aad = dst[n:], src[n:], aad[na:]
+		ctr += uint64(n / blockSize)
+		acc = &tag[0]
 	}
-	if len(src) > 0 {
-		clear(m.buf[:])
-		copy(m.buf[:], src)
-		ctrAES(&m.rk, m.rounds, &m.buf[0], &m.buf[0], 1, &m.ctr)
-		copy(dst, m.buf[:len(src)])
+	for len(aad) > piece {
+		do(0, piece, 0)
 	}
+	for len(src) > piece {
+		do(piece, len(aad), 0)
+	}
+	do(len(src), len(aad), 1)
 }
-
-// hash hashes b, padded with zeros to whole blocks.
-func (m *message) hash(b []byte) {
-	for len(b) >= blockSize {
-		n := min(len(b)&^(blockSize-1), piece)
-		ghashPMULL(&m.acc, &m.powers, unsafe.SliceData(b), uint64(n/blockSize))
-		b = b[n:]
-	}
-	if len(b) > 0 {
-		clear(m.buf[:])
-		copy(m.buf[:], b)
-		ghashPMULL(&m.acc, &m.powers, &m.buf[0], 1)
-	}
-}
-
-// end hashes the lengths and makes the tag.
-func (m *message) end(aad, data uint64) {
-	binary.BigEndian.PutUint64(m.buf[:8], aad*8)
-	binary.BigEndian.PutUint64(m.buf[8:], data*8)
-	ghashPMULL(&m.acc, &m.powers, &m.buf[0], 1)
-	subtle.XORBytes(m.acc[:], m.acc[:], m.mask[:])
-}
-
-func copyBlock(dst []byte, src *[blockSize]byte) { copy(dst, src[:]) }
