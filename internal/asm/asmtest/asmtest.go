@@ -9,7 +9,10 @@ import (
 	"unsafe"
 )
 
-const depth = 16 << 10 // bytes of stack that are looked at
+const (
+	depth = 16 << 10 // bytes of stack that are looked at
+	frame = 256      // more than what take has of it below its first variable
+)
 
 // A dump is what a call left.
 type dump struct {
@@ -71,14 +74,17 @@ func reversed(b []byte) []byte {
 }
 
 // take runs f and copies what lies below its own frame. Between the two it calls only
-// assembly.
+// assembly. It clears the place first: a new stack is memory that was in use before.
 //
 //go:noinline
 func take(d *dump, wide bool, f func()) {
 	var here byte
+	p := unsafe.Pointer(&here)
+	for i := range depth - frame {
+		*(*byte)(unsafe.Add(p, i-depth)) = 0
+	}
 	f()
 	registers(&d.registers, wide)
-	p := unsafe.Pointer(&here)
 	for i := range d.stack {
 		d.stack[i] = *(*byte)(unsafe.Add(p, i-depth))
 	}
