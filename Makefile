@@ -10,8 +10,10 @@ TESTFLAGS ?=
 # What an embedder compiles, also for the browser.
 EMBEDDED  := ./mls ./provider/auto ./storage/mem
 PROFILES  := profiles
+# Benchmarks of whole groups.
+GROUPS_OF := ^Benchmark(Commit|Group|KeyPackage|Add|Join|Save|Load)
 
-.PHONY: all build test short race purego cross fuzz bench benchcmp profile demo vectors \
+.PHONY: all build test short race purego cross fuzz bench bench-groups benchcmp profile demo vectors \
 	lint vuln cover generate check-generate hsm-deps arm64 ci
 
 all: build lint test
@@ -58,7 +60,11 @@ fuzz:
 # bench takes about ten minutes; benchcmp compares its figures with the
 # committed baseline.
 bench:
-	$(GO) test ./bench -run '^$$' -bench . -benchmem -benchtime=200ms -count=10 -timeout 0 | tee bench/new.txt
+	$(GO) test ./bench -run '^$$' -bench . -skip '$(GROUPS_OF)' -benchmem -benchtime=200ms -count=10 -timeout 0 | tee bench/new.txt
+
+# bench-groups is for operations on groups of up to 10,000: a few minutes.
+bench-groups:
+	$(GO) test ./bench -run '^$$' -bench '$(GROUPS_OF)' -benchmem -benchtime=10x -count=3 -timeout 0 | tee bench/groups.txt
 
 benchcmp:
 	$(TOOL) benchstat bench/baseline.txt bench/new.txt
