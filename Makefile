@@ -14,7 +14,7 @@ PROFILES  := profiles
 GROUPS_OF := ^Benchmark(Commit|Group|KeyPackage|Add|Join|Save|Load)
 
 .PHONY: all build test short race purego cross fuzz bench bench-groups benchcmp profile demo vectors \
-	lint vuln cover generate check-generate hsm-deps arm64 ci
+	lint vuln cover generate check-generate hsm hsm-deps arm64 ci
 
 all: build lint test
 
@@ -107,6 +107,11 @@ check-generate: generate
 # arm64 runs the kernels for arm64 under qemu.
 arm64:
 	.ci/arm64
+
+# hsm runs everything that talks to a token, after installing two in software.
+hsm: hsm-deps
+	$(GO) test $(TESTFLAGS) ./provider/pkcs11/...
+	$(GO) test $(TESTFLAGS) ./cmd/hardmls -run HSM
 
 # hsm-deps installs software tokens for the tests of provider/pkcs11.
 hsm-deps:

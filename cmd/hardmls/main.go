@@ -42,7 +42,7 @@ func run(ctx context.Context, stdin io.Reader, args []string, stdout, stderr io.
 	out := newTerminal(stdout, stderr)
 	root := &cobra.Command{
 		Use:           "hardmls",
-		Short:         "Messaging Layer Security (RFC 9420): demo, backends, bench, inspect, vectors",
+		Short:         "Messaging Layer Security (RFC 9420): demo, backends, bench, inspect, hsm, vectors",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -54,7 +54,7 @@ func run(ctx context.Context, stdin io.Reader, args []string, stdout, stderr io.
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.Args = noArgs
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	root.AddCommand(demoCommand(out), backendsCommand(out), vectorsCommand(out), inspectCommand(out), benchCommand(out))
+	root.AddCommand(demoCommand(out), backendsCommand(out), vectorsCommand(out), inspectCommand(out), benchCommand(out), hsmCommand(out))
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {

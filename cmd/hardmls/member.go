@@ -51,8 +51,8 @@ type member struct {
 // trustAll accepts every credential: the members of the demo know each other.
 var trustAll = mls.AuthenticatorFunc(func(context.Context, mls.AuthRequest) error { return nil })
 
-func newMember(crypto provider.Crypto, name string, q *queue) (*member, error) {
-	suite, err := crypto.Suite(provider.X25519_AES128GCM_SHA256_Ed25519)
+func newMember(crypto provider.Crypto, id provider.CipherSuite, name string, q *queue) (*member, error) {
+	suite, err := crypto.Suite(id)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func newMember(crypto provider.Crypto, name string, q *queue) (*member, error) {
 	return &member{
 		name: name, store: store, signer: signer, queue: q, received: sha256.New(),
 		p:   provider.Bundle{Backend: crypto, Store: store},
-		cfg: mls.Config{Authenticator: trustAll, LeaseSize: 1},
+		cfg: mls.Config{Authenticator: trustAll, CipherSuite: id, LeaseSize: 1},
 	}, nil
 }
 
