@@ -70,7 +70,7 @@ var publicCompares = map[string]string{
 	"provider/pkcs11.curve.publicKey":              "public keys",
 	"provider/pkcs11.curveOf":                      "names of curves",
 	"provider/pkcs11.Token.parseRef":               "names of tokens",
-	"provider/pkcs11.session.publicOf":             "public keys",
+	"provider/pkcs11.session.publicBeside":         "public keys",
 }
 
 // variableTime are the functions whose running time tells where two byte

@@ -94,22 +94,73 @@ func (s *session) describe(lib library, h objectHandle) (found, error) {
 	if k.Sign {
 		k.Scheme = k.curve.scheme
 	}
-	public, err := s.publicOf(lib, k)
-	if err != nil {
-		return k, err
-	}
-	if k.Public = public; public == nil {
-		if k.Public = k.curve.publicKey(read(ckaECPoint)); k.Public == nil {
-			k.Public = k.curve.publicKeyInfo(read(ckaPublicInfo))
-		}
-	}
-	return k, firstErr
+	var err error
+	k.Public, err = s.publicOf(lib, k)
+	return k, err
 }
 
-// publicOf returns the public key in the public object beside k: the one with
-// its identifier, or its label where it has none. Several that differ are as
-// good as none.
+// halves finds the private keys of k's name, and the public half of each, nil
+// where the token does not show it. It is the short way for a key that was
+// described before.
+func (s *session) halves(ctx context.Context, k found) ([]objectHandle, [][]byte, error) {
+	type answer struct {
+		handles []objectHandle
+		public  [][]byte
+	}
+	a := new(answer) // the call's own until it returns
+	err := s.do(ctx, "find", func() error {
+		lib := s.t.m.lib
+		handles, err := lib.find(s.h, append([]attribute{{ckaClass, uint(ckoPrivateKey)}}, Query{ID: k.ID, Label: k.Label}.template()...), maxObjects)
+		if err == nil && len(handles) == 0 {
+			err = s.mustSee(lib)
+		}
+		if err != nil {
+			return err
+		}
+		for _, h := range handles {
+			params, err := lib.read(s.h, h, ckaECParams)
+			if err != nil {
+				return err
+			}
+			k.handle = h
+			public := []byte{} // another curve's, not k's in any case
+			if curveOf(params) == k.curve {
+				if public, err = s.publicOf(lib, k); err != nil {
+					return err
+				}
+			}
+			a.handles, a.public = append(a.handles, h), append(a.public, public)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.handles, a.public, nil
+}
+
+// publicOf returns the public half of k, or nil: of the public object beside it,
+// or where there is none of the private object itself.
 func (s *session) publicOf(lib library, k found) ([]byte, error) {
+	public, err := s.publicBeside(lib, k)
+	if public != nil || err != nil {
+		return public, err
+	}
+	point, err := lib.read(s.h, k.handle, ckaECPoint)
+	if err != nil {
+		return nil, err
+	}
+	if public = k.curve.publicKey(point); public != nil {
+		return public, nil
+	}
+	info, err := lib.read(s.h, k.handle, ckaPublicInfo)
+	return k.curve.publicKeyInfo(info), err
+}
+
+// publicBeside returns the public key in the public object beside k: the one
+// with its identifier, or its label where it has none. Several that differ are
+// as good as none.
+func (s *session) publicBeside(lib library, k found) ([]byte, error) {
 	template := []attribute{{ckaClass, uint(ckoPublicKey)}}
 	switch {
 	case len(k.ID) > 0:

@@ -194,26 +194,26 @@ func (k *Signer) locate(ctx context.Context, s *session) (*located, error) {
 	if l := k.at.Load(); l != nil && l.stamp == s.stamp {
 		return l, nil
 	}
-	keys, err := s.search(ctx, Query{ID: k.info.ID, Label: k.info.Label}.template(), k.info.Public)
+	handles, public, err := s.halves(ctx, found{KeyInfo: k.info, curve: k.curve})
 	if err != nil {
 		return nil, err
 	}
-	var fit []found
-	for _, f := range keys {
-		if f.curve == k.curve && bytes.Equal(f.Public, k.info.Public) {
-			fit = append(fit, f)
+	var fit []objectHandle
+	for i, h := range handles {
+		if public[i] == nil || bytes.Equal(public[i], k.info.Public) { // nil: as when it was found first
+			fit = append(fit, h)
 		}
 	}
 	switch {
 	case len(fit) == 1:
-	case len(keys) == 0:
+	case len(handles) == 0:
 		return nil, fmt.Errorf("%w: %s: %w", ErrKeyNotFound, k.info, errKeyMoved)
 	case len(fit) == 0:
 		return nil, fmt.Errorf("%w: %s", ErrWrongKey, k.info)
 	default:
 		return nil, fmt.Errorf("%w: %s", ErrAmbiguousKey, k.info)
 	}
-	l := &located{stamp: s.stamp, handle: fit[0].handle}
+	l := &located{stamp: s.stamp, handle: fit[0]}
 	k.at.Store(l)
 	return l, nil
 }
