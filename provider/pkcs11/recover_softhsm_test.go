@@ -14,6 +14,7 @@ import (
 
 	"github.com/hardmls/hardmls/provider"
 	"github.com/hardmls/hardmls/provider/pkcs11"
+	"github.com/hardmls/hardmls/provider/providertest"
 )
 
 // An intruder uses the module behind the Token's back, as another library in
@@ -184,5 +185,35 @@ func TestForeignReinit(t *testing.T) {
 				i.must(i.ctx.FindObjectsFinal(session))
 			}
 		}
+	}
+}
+
+// TestAlwaysAuthenticateOnSoftHSM: a key that wants the PIN for each signature,
+// which SoftHSM takes at its word.
+func TestAlwaysAuthenticateOnSoftHSM(t *testing.T) {
+	cfg := newSoftHSM(t)
+	token := open(t, cfg)
+	i := intrude(t, token, cfg.Module)
+	session, err := i.ctx.OpenSession(i.slot, p11.CKF_SERIAL_SESSION|p11.CKF_RW_SESSION)
+	i.must(err)
+	common := []*p11.Attribute{p11.NewAttribute(p11.CKA_TOKEN, true), p11.NewAttribute(p11.CKA_ID, []byte("id")), p11.NewAttribute(p11.CKA_LABEL, "each time")}
+	_, _, err = i.ctx.GenerateKeyPair(session, []*p11.Mechanism{p11.NewMechanism(p11.CKM_EC_KEY_PAIR_GEN, nil)},
+		append(common, p11.NewAttribute(p11.CKA_EC_PARAMS, []byte{0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07})),
+		append(common, p11.NewAttribute(p11.CKA_PRIVATE, true), p11.NewAttribute(p11.CKA_SIGN, true), p11.NewAttribute(p11.CKA_ALWAYS_AUTHENTICATE, true)))
+	i.must(err)
+	i.must(i.ctx.CloseSession(session))
+	k, err := token.Signer(t.Context(), pkcs11.Query{Label: "each time"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !k.Info().AlwaysAuthenticate {
+		t.Error("the key does not say so")
+	}
+	s := bind(t, provider.P256_AES128GCM_SHA256_P256)
+	providertest.TestSigner(t, s, k)
+	i.logout()
+	sig, err := k.Sign(t.Context(), nil, []byte("x"))
+	if err != nil || s.Verify(k.Public(), []byte("x"), sig) != nil {
+		t.Errorf("after a logout: %v", err)
 	}
 }

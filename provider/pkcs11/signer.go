@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 
 	"github.com/hardmls/hardmls/provider"
@@ -25,7 +24,7 @@ type Signer struct {
 
 	finding chan struct{} // one slot: held while the key is found again
 	at      atomic.Pointer[located]
-	auth    sync.Mutex // keys with AlwaysAuthenticate sign one at a time
+	auth    chan struct{} // one slot: keys with AlwaysAuthenticate sign one at a time
 }
 
 var _ provider.Signer = (*Signer)(nil)
@@ -67,7 +66,7 @@ func (t *Token) Signer(ctx context.Context, q Query) (*Signer, error) {
 	if err := suite.CheckSignatureKey(k.Public); err != nil {
 		return nil, fmt.Errorf("pkcs11: the public key of %s: %w", k, err)
 	}
-	return &Signer{t: t, info: k.KeyInfo, curve: k.curve, suite: suite, finding: make(chan struct{}, 1)}, nil
+	return &Signer{t: t, info: k.KeyInfo, curve: k.curve, suite: suite, finding: make(chan struct{}, 1), auth: make(chan struct{}, 1)}, nil
 }
 
 // Public implements provider.Signer.
@@ -142,8 +141,12 @@ func (k *Signer) signAt(ctx context.Context, s *session, l *located, data []byte
 		err := s.do(ctx, "sign", func() error { return k.t.m.lib.sign(s.h, k.curve.sign, l.handle, data, sig, nil) })
 		return sig, err
 	}
-	k.auth.Lock()
-	defer k.auth.Unlock()
+	select {
+	case k.auth <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-k.auth }()
 	pin, err := k.t.givePIN(ctx, k.t.Info())
 	if err != nil {
 		return nil, err
@@ -153,6 +156,7 @@ func (k *Signer) signAt(ctx context.Context, s *session, l *located, data []byte
 		return k.t.m.lib.sign(s.h, k.curve.sign, l.handle, data, sig, pin)
 	})
 	if code, ok := Code(err); ok && classes[rv(code)] == classPIN {
+		k.t.m.wrongPINs.wrong(k.t.Info().key())
 		return nil, k.t.stop(&PINError{Token: k.t.Info().Label, Reason: "the token refused it for a signature, and it will not be tried again", Tried: true, Err: err})
 	}
 	return sig, err
