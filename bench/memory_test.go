@@ -15,7 +15,7 @@ var memoryLimits = []struct {
 	members int
 	bytes   float64
 }{
-	{10, 12_000},
+	{10, 10_240},
 	{1000, 500_000},
 	{10000, 5_000_000},
 }

@@ -30,7 +30,7 @@ type Group struct {
 	signers  SignerSource
 
 	w         chan struct{} // one slot: who holds it may Apply
-	refilling refilling
+	refilling *refilling    // of who holds w; nil until the first message is sent
 
 	mu          sync.Mutex
 	head        head
@@ -67,16 +67,15 @@ func newGroup(p provider.Provider, suite provider.Suite, id []byte, cfg config, 
 		return nil, public(check.Errorf(check.V013, "group id of %d bytes: at least 1, at most %d", len(id), MaxGroupID))
 	}
 	return &Group{
-		id:         id,
-		provider:   p,
-		suite:      suite,
-		crypto:     p.Crypto(),
-		keys:       provider.KeysOf(p),
-		store:      p.Storage(),
-		cfg:        cfg,
-		signers:    signers,
-		w:          make(chan struct{}, 1),
-		ownUpdates: make(map[string]ownUpdate),
+		id:       id,
+		provider: p,
+		suite:    suite,
+		crypto:   p.Crypto(),
+		keys:     provider.KeysOf(p),
+		store:    p.Storage(),
+		cfg:      cfg,
+		signers:  signers,
+		w:        make(chan struct{}, 1),
 	}, nil
 }
 

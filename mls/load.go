@@ -127,7 +127,6 @@ func (l *loader) load(ctx context.Context) (err error) {
 			l.erase()
 		}
 	}()
-	l.ownUpdates = make(map[string]ownUpdate)
 	if l.head, err = loadHead(ctx, l.from, l.g.id); err != nil {
 		return err
 	}
@@ -458,6 +457,9 @@ func (l *loader) loadProposals(ctx context.Context) error {
 			if u.signer, err = l.g.signerOf(ctx, pub); err != nil {
 				return err
 			}
+		}
+		if l.ownUpdates == nil {
+			l.ownUpdates = make(map[string]ownUpdate)
 		}
 		l.ownUpdates[string(rec.Key.ID)] = u
 	}

@@ -179,6 +179,9 @@ func (g *Group) sendProposal(ctx context.Context, base *epoch, entry proposal.En
 			h.sent()
 			commit()
 			if update != nil {
+				if g.ownUpdates == nil {
+					g.ownUpdates = make(map[string]ownUpdate)
+				}
 				g.ownUpdates[string(entry.Ref)] = *update
 			}
 		}

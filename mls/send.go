@@ -176,6 +176,9 @@ func (g *Group) refill(ctx context.Context) error {
 		g.mu.Unlock() // another send refilled it
 		return nil
 	}
+	if g.refilling == nil {
+		g.refilling = new(refilling)
+	}
 	ahead := m.inflight + uint32(g.cfg.LeaseSize)
 	if err == nil {
 		err = g.refilling.prepare(g.id, m, next, ahead)
