@@ -202,93 +202,124 @@ TEXT ·seal128VAES512(SB), NOSPLIT, $768-104
 	VPXOR           X0, X0, X0
 	VINSERTI128     $0x01, X1, Y0, Y0
 	VSHUFI64X2      $0x00, Z15, Z15, Z15
-	VBROADCASTI32X4 (AX), Z16
+	VBROADCASTI32X4 (AX), Y16
 	VPXORQ          Y16, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z16, Z12
-	VPBROADCASTD    rcon<>+0(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z16, Z13
-	VPXORQ          Z16, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z17
-	VPTERNLOGQ      $0x96, Z12, Z13, Z17
-	VAESENC         Y17, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z17, Z12
-	VPBROADCASTD    rcon<>+4(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z17, Z13
-	VPXORQ          Z17, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z18
-	VPTERNLOGQ      $0x96, Z12, Z13, Z18
-	VAESENC         Y18, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z18, Z12
-	VPBROADCASTD    rcon<>+8(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z18, Z13
-	VPXORQ          Z18, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z19
-	VPTERNLOGQ      $0x96, Z12, Z13, Z19
-	VAESENC         Y19, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z19, Z12
-	VPBROADCASTD    rcon<>+12(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z19, Z13
-	VPXORQ          Z19, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z20
-	VPTERNLOGQ      $0x96, Z12, Z13, Z20
-	VAESENC         Y20, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z20, Z12
-	VPBROADCASTD    rcon<>+16(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z20, Z13
-	VPXORQ          Z20, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z21
-	VPTERNLOGQ      $0x96, Z12, Z13, Z21
-	VAESENC         Y21, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z21, Z12
-	VPBROADCASTD    rcon<>+20(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z21, Z13
-	VPXORQ          Z21, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z22
-	VPTERNLOGQ      $0x96, Z12, Z13, Z22
-	VAESENC         Y22, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z22, Z12
-	VPBROADCASTD    rcon<>+24(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z22, Z13
-	VPXORQ          Z22, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z23
-	VPTERNLOGQ      $0x96, Z12, Z13, Z23
-	VAESENC         Y23, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z23, Z12
-	VPBROADCASTD    rcon<>+28(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z23, Z13
-	VPXORQ          Z23, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z24
-	VPTERNLOGQ      $0x96, Z12, Z13, Z24
-	VAESENC         Y24, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z24, Z12
-	VPBROADCASTD    rcon<>+32(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z24, Z13
-	VPXORQ          Z24, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z25
-	VPTERNLOGQ      $0x96, Z12, Z13, Z25
-	VAESENC         Y25, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z25, Z12
-	VPBROADCASTD    rcon<>+36(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z25, Z13
-	VPXORQ          Z25, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z26
-	VPTERNLOGQ      $0x96, Z12, Z13, Z26
-	VAESENCLAST     Y26, Y0, Y0
-	MOVQ            dst+0(FP), DI
-	MOVQ            src+8(FP), SI
-	MOVQ            n+16(FP), R12
-	MOVQ            aad+24(FP), R8
-	MOVQ            na+32(FP), R14
+	VPSHUFB         lastWord<>+0(SB), Y16, Y12
+	VPBROADCASTD    rcon<>+0(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y16, Y13
+	VPXORQ       Y16, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y17
+	VPTERNLOGQ   $0x96, Y12, Y13, Y17
+	VAESENC      Y17, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y17, Y12
+	VPBROADCASTD rcon<>+4(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y17, Y13
+	VPXORQ       Y17, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y18
+	VPTERNLOGQ   $0x96, Y12, Y13, Y18
+	VAESENC      Y18, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y18, Y12
+	VPBROADCASTD rcon<>+8(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y18, Y13
+	VPXORQ       Y18, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y19
+	VPTERNLOGQ   $0x96, Y12, Y13, Y19
+	VAESENC      Y19, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y19, Y12
+	VPBROADCASTD rcon<>+12(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y19, Y13
+	VPXORQ       Y19, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y20
+	VPTERNLOGQ   $0x96, Y12, Y13, Y20
+	VAESENC      Y20, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y20, Y12
+	VPBROADCASTD rcon<>+16(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y20, Y13
+	VPXORQ       Y20, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y21
+	VPTERNLOGQ   $0x96, Y12, Y13, Y21
+	VAESENC      Y21, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y21, Y12
+	VPBROADCASTD rcon<>+20(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y21, Y13
+	VPXORQ       Y21, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y22
+	VPTERNLOGQ   $0x96, Y12, Y13, Y22
+	VAESENC      Y22, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y22, Y12
+	VPBROADCASTD rcon<>+24(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y22, Y13
+	VPXORQ       Y22, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y23
+	VPTERNLOGQ   $0x96, Y12, Y13, Y23
+	VAESENC      Y23, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y23, Y12
+	VPBROADCASTD rcon<>+28(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y23, Y13
+	VPXORQ       Y23, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y24
+	VPTERNLOGQ   $0x96, Y12, Y13, Y24
+	VAESENC      Y24, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y24, Y12
+	VPBROADCASTD rcon<>+32(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y24, Y13
+	VPXORQ       Y24, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y25
+	VPTERNLOGQ   $0x96, Y12, Y13, Y25
+	VAESENC      Y25, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y25, Y12
+	VPBROADCASTD rcon<>+36(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y25, Y13
+	VPXORQ      Y25, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y26
+	VPTERNLOGQ  $0x96, Y12, Y13, Y26
+	VAESENCLAST Y26, Y0, Y0
+	VSHUFI64X2  $0x00, Z16, Z16, Z16
+	VSHUFI64X2  $0x00, Z17, Z17, Z17
+	VSHUFI64X2  $0x00, Z18, Z18, Z18
+	VSHUFI64X2  $0x00, Z19, Z19, Z19
+	VSHUFI64X2  $0x00, Z20, Z20, Z20
+	VSHUFI64X2  $0x00, Z21, Z21, Z21
+	VSHUFI64X2  $0x00, Z22, Z22, Z22
+	VSHUFI64X2  $0x00, Z23, Z23, Z23
+	VSHUFI64X2  $0x00, Z24, Z24, Z24
+	VSHUFI64X2  $0x00, Z25, Z25, Z25
+	VSHUFI64X2  $0x00, Z26, Z26, Z26
+	MOVQ        dst+0(FP), DI
+	MOVQ        src+8(FP), SI
+	MOVQ        n+16(FP), R12
+	MOVQ        aad+24(FP), R8
+	MOVQ        na+32(FP), R14
 
 	// blocks of additional data, of all
 	LEAQ           15(R14), R11
@@ -2071,93 +2102,124 @@ TEXT ·open128VAES512(SB), NOSPLIT, $768-104
 	VPXOR           X0, X0, X0
 	VINSERTI128     $0x01, X1, Y0, Y0
 	VSHUFI64X2      $0x00, Z15, Z15, Z15
-	VBROADCASTI32X4 (AX), Z16
+	VBROADCASTI32X4 (AX), Y16
 	VPXORQ          Y16, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z16, Z12
-	VPBROADCASTD    rcon<>+0(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z16, Z13
-	VPXORQ          Z16, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z17
-	VPTERNLOGQ      $0x96, Z12, Z13, Z17
-	VAESENC         Y17, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z17, Z12
-	VPBROADCASTD    rcon<>+4(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z17, Z13
-	VPXORQ          Z17, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z18
-	VPTERNLOGQ      $0x96, Z12, Z13, Z18
-	VAESENC         Y18, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z18, Z12
-	VPBROADCASTD    rcon<>+8(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z18, Z13
-	VPXORQ          Z18, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z19
-	VPTERNLOGQ      $0x96, Z12, Z13, Z19
-	VAESENC         Y19, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z19, Z12
-	VPBROADCASTD    rcon<>+12(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z19, Z13
-	VPXORQ          Z19, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z20
-	VPTERNLOGQ      $0x96, Z12, Z13, Z20
-	VAESENC         Y20, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z20, Z12
-	VPBROADCASTD    rcon<>+16(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z20, Z13
-	VPXORQ          Z20, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z21
-	VPTERNLOGQ      $0x96, Z12, Z13, Z21
-	VAESENC         Y21, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z21, Z12
-	VPBROADCASTD    rcon<>+20(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z21, Z13
-	VPXORQ          Z21, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z22
-	VPTERNLOGQ      $0x96, Z12, Z13, Z22
-	VAESENC         Y22, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z22, Z12
-	VPBROADCASTD    rcon<>+24(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z22, Z13
-	VPXORQ          Z22, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z23
-	VPTERNLOGQ      $0x96, Z12, Z13, Z23
-	VAESENC         Y23, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z23, Z12
-	VPBROADCASTD    rcon<>+28(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z23, Z13
-	VPXORQ          Z23, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z24
-	VPTERNLOGQ      $0x96, Z12, Z13, Z24
-	VAESENC         Y24, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z24, Z12
-	VPBROADCASTD    rcon<>+32(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z24, Z13
-	VPXORQ          Z24, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z25
-	VPTERNLOGQ      $0x96, Z12, Z13, Z25
-	VAESENC         Y25, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z25, Z12
-	VPBROADCASTD    rcon<>+36(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z25, Z13
-	VPXORQ          Z25, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z26
-	VPTERNLOGQ      $0x96, Z12, Z13, Z26
-	VAESENCLAST     Y26, Y0, Y0
-	MOVQ            dst+0(FP), DI
-	MOVQ            src+8(FP), SI
-	MOVQ            n+16(FP), R12
-	MOVQ            aad+24(FP), R8
-	MOVQ            na+32(FP), R14
+	VPSHUFB         lastWord<>+0(SB), Y16, Y12
+	VPBROADCASTD    rcon<>+0(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y16, Y13
+	VPXORQ       Y16, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y17
+	VPTERNLOGQ   $0x96, Y12, Y13, Y17
+	VAESENC      Y17, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y17, Y12
+	VPBROADCASTD rcon<>+4(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y17, Y13
+	VPXORQ       Y17, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y18
+	VPTERNLOGQ   $0x96, Y12, Y13, Y18
+	VAESENC      Y18, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y18, Y12
+	VPBROADCASTD rcon<>+8(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y18, Y13
+	VPXORQ       Y18, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y19
+	VPTERNLOGQ   $0x96, Y12, Y13, Y19
+	VAESENC      Y19, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y19, Y12
+	VPBROADCASTD rcon<>+12(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y19, Y13
+	VPXORQ       Y19, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y20
+	VPTERNLOGQ   $0x96, Y12, Y13, Y20
+	VAESENC      Y20, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y20, Y12
+	VPBROADCASTD rcon<>+16(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y20, Y13
+	VPXORQ       Y20, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y21
+	VPTERNLOGQ   $0x96, Y12, Y13, Y21
+	VAESENC      Y21, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y21, Y12
+	VPBROADCASTD rcon<>+20(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y21, Y13
+	VPXORQ       Y21, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y22
+	VPTERNLOGQ   $0x96, Y12, Y13, Y22
+	VAESENC      Y22, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y22, Y12
+	VPBROADCASTD rcon<>+24(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y22, Y13
+	VPXORQ       Y22, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y23
+	VPTERNLOGQ   $0x96, Y12, Y13, Y23
+	VAESENC      Y23, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y23, Y12
+	VPBROADCASTD rcon<>+28(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y23, Y13
+	VPXORQ       Y23, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y24
+	VPTERNLOGQ   $0x96, Y12, Y13, Y24
+	VAESENC      Y24, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y24, Y12
+	VPBROADCASTD rcon<>+32(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y24, Y13
+	VPXORQ       Y24, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y25
+	VPTERNLOGQ   $0x96, Y12, Y13, Y25
+	VAESENC      Y25, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y25, Y12
+	VPBROADCASTD rcon<>+36(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y25, Y13
+	VPXORQ      Y25, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y26
+	VPTERNLOGQ  $0x96, Y12, Y13, Y26
+	VAESENCLAST Y26, Y0, Y0
+	VSHUFI64X2  $0x00, Z16, Z16, Z16
+	VSHUFI64X2  $0x00, Z17, Z17, Z17
+	VSHUFI64X2  $0x00, Z18, Z18, Z18
+	VSHUFI64X2  $0x00, Z19, Z19, Z19
+	VSHUFI64X2  $0x00, Z20, Z20, Z20
+	VSHUFI64X2  $0x00, Z21, Z21, Z21
+	VSHUFI64X2  $0x00, Z22, Z22, Z22
+	VSHUFI64X2  $0x00, Z23, Z23, Z23
+	VSHUFI64X2  $0x00, Z24, Z24, Z24
+	VSHUFI64X2  $0x00, Z25, Z25, Z25
+	VSHUFI64X2  $0x00, Z26, Z26, Z26
+	MOVQ        dst+0(FP), DI
+	MOVQ        src+8(FP), SI
+	MOVQ        n+16(FP), R12
+	MOVQ        aad+24(FP), R8
+	MOVQ        na+32(FP), R14
 
 	// blocks of additional data, of all
 	LEAQ           15(R14), R11
@@ -3933,119 +3995,160 @@ TEXT ·seal256VAES512(SB), NOSPLIT, $768-104
 	VPXOR           X0, X0, X0
 	VINSERTI128     $0x01, X1, Y0, Y0
 	VSHUFI64X2      $0x00, Z15, Z15, Z15
-	VBROADCASTI32X4 (AX), Z16
-	VBROADCASTI32X4 16(AX), Z17
+	VBROADCASTI32X4 (AX), Y16
+	VBROADCASTI32X4 16(AX), Y17
 	VPXORQ          Y16, Y0, Y0
 	VAESENC         Y17, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z17, Z12
-	VPBROADCASTD    rcon<>+0(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z16, Z13
-	VPXORQ          Z16, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z18
-	VPTERNLOGQ      $0x96, Z12, Z13, Z18
-	VAESENC         Y18, Y0, Y0
-	VPSHUFD         $0xff, Z18, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z17, Z13
-	VPXORQ          Z17, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z19
-	VPTERNLOGQ      $0x96, Z12, Z13, Z19
-	VAESENC         Y19, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z19, Z12
-	VPBROADCASTD    rcon<>+4(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z18, Z13
-	VPXORQ          Z18, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z20
-	VPTERNLOGQ      $0x96, Z12, Z13, Z20
-	VAESENC         Y20, Y0, Y0
-	VPSHUFD         $0xff, Z20, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z19, Z13
-	VPXORQ          Z19, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z21
-	VPTERNLOGQ      $0x96, Z12, Z13, Z21
-	VAESENC         Y21, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z21, Z12
-	VPBROADCASTD    rcon<>+8(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z20, Z13
-	VPXORQ          Z20, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z22
-	VPTERNLOGQ      $0x96, Z12, Z13, Z22
-	VAESENC         Y22, Y0, Y0
-	VPSHUFD         $0xff, Z22, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z21, Z13
-	VPXORQ          Z21, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z23
-	VPTERNLOGQ      $0x96, Z12, Z13, Z23
-	VAESENC         Y23, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z23, Z12
-	VPBROADCASTD    rcon<>+12(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z22, Z13
-	VPXORQ          Z22, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z24
-	VPTERNLOGQ      $0x96, Z12, Z13, Z24
-	VAESENC         Y24, Y0, Y0
-	VPSHUFD         $0xff, Z24, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z23, Z13
-	VPXORQ          Z23, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z25
-	VPTERNLOGQ      $0x96, Z12, Z13, Z25
-	VAESENC         Y25, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z25, Z12
-	VPBROADCASTD    rcon<>+16(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z24, Z13
-	VPXORQ          Z24, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z26
-	VPTERNLOGQ      $0x96, Z12, Z13, Z26
-	VAESENC         Y26, Y0, Y0
-	VPSHUFD         $0xff, Z26, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z25, Z13
-	VPXORQ          Z25, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z27
-	VPTERNLOGQ      $0x96, Z12, Z13, Z27
-	VAESENC         Y27, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z27, Z12
-	VPBROADCASTD    rcon<>+20(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z26, Z13
-	VPXORQ          Z26, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z28
-	VPTERNLOGQ      $0x96, Z12, Z13, Z28
-	VAESENC         Y28, Y0, Y0
-	VPSHUFD         $0xff, Z28, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z27, Z13
-	VPXORQ          Z27, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z29
-	VPTERNLOGQ      $0x96, Z12, Z13, Z29
-	VAESENC         Y29, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z29, Z12
-	VPBROADCASTD    rcon<>+24(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z28, Z13
-	VPXORQ          Z28, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z30
-	VPTERNLOGQ      $0x96, Z12, Z13, Z30
-	VAESENCLAST     Y30, Y0, Y0
-	MOVQ            dst+0(FP), DI
-	MOVQ            src+8(FP), SI
-	MOVQ            n+16(FP), R12
-	MOVQ            aad+24(FP), R8
-	MOVQ            na+32(FP), R14
+	VPSHUFB         lastWord<>+0(SB), Y17, Y12
+	VPBROADCASTD    rcon<>+0(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y16, Y13
+	VPXORQ      Y16, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y18
+	VPTERNLOGQ  $0x96, Y12, Y13, Y18
+	VAESENC     Y18, Y0, Y0
+	VPSHUFD     $0xff, Y18, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y17, Y13
+	VPXORQ       Y17, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y19
+	VPTERNLOGQ   $0x96, Y12, Y13, Y19
+	VAESENC      Y19, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y19, Y12
+	VPBROADCASTD rcon<>+4(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y18, Y13
+	VPXORQ      Y18, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y20
+	VPTERNLOGQ  $0x96, Y12, Y13, Y20
+	VAESENC     Y20, Y0, Y0
+	VPSHUFD     $0xff, Y20, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y19, Y13
+	VPXORQ       Y19, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y21
+	VPTERNLOGQ   $0x96, Y12, Y13, Y21
+	VAESENC      Y21, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y21, Y12
+	VPBROADCASTD rcon<>+8(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y20, Y13
+	VPXORQ      Y20, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y22
+	VPTERNLOGQ  $0x96, Y12, Y13, Y22
+	VAESENC     Y22, Y0, Y0
+	VPSHUFD     $0xff, Y22, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y21, Y13
+	VPXORQ       Y21, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y23
+	VPTERNLOGQ   $0x96, Y12, Y13, Y23
+	VAESENC      Y23, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y23, Y12
+	VPBROADCASTD rcon<>+12(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y22, Y13
+	VPXORQ      Y22, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y24
+	VPTERNLOGQ  $0x96, Y12, Y13, Y24
+	VAESENC     Y24, Y0, Y0
+	VPSHUFD     $0xff, Y24, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y23, Y13
+	VPXORQ       Y23, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y25
+	VPTERNLOGQ   $0x96, Y12, Y13, Y25
+	VAESENC      Y25, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y25, Y12
+	VPBROADCASTD rcon<>+16(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y24, Y13
+	VPXORQ      Y24, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y26
+	VPTERNLOGQ  $0x96, Y12, Y13, Y26
+	VAESENC     Y26, Y0, Y0
+	VPSHUFD     $0xff, Y26, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y25, Y13
+	VPXORQ       Y25, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y27
+	VPTERNLOGQ   $0x96, Y12, Y13, Y27
+	VAESENC      Y27, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y27, Y12
+	VPBROADCASTD rcon<>+20(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y26, Y13
+	VPXORQ      Y26, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y28
+	VPTERNLOGQ  $0x96, Y12, Y13, Y28
+	VAESENC     Y28, Y0, Y0
+	VPSHUFD     $0xff, Y28, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y27, Y13
+	VPXORQ       Y27, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y29
+	VPTERNLOGQ   $0x96, Y12, Y13, Y29
+	VAESENC      Y29, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y29, Y12
+	VPBROADCASTD rcon<>+24(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y28, Y13
+	VPXORQ      Y28, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y30
+	VPTERNLOGQ  $0x96, Y12, Y13, Y30
+	VAESENCLAST Y30, Y0, Y0
+	VSHUFI64X2  $0x00, Z16, Z16, Z16
+	VSHUFI64X2  $0x00, Z17, Z17, Z17
+	VSHUFI64X2  $0x00, Z18, Z18, Z18
+	VSHUFI64X2  $0x00, Z19, Z19, Z19
+	VSHUFI64X2  $0x00, Z20, Z20, Z20
+	VSHUFI64X2  $0x00, Z21, Z21, Z21
+	VSHUFI64X2  $0x00, Z22, Z22, Z22
+	VSHUFI64X2  $0x00, Z23, Z23, Z23
+	VSHUFI64X2  $0x00, Z24, Z24, Z24
+	VSHUFI64X2  $0x00, Z25, Z25, Z25
+	VSHUFI64X2  $0x00, Z26, Z26, Z26
+	VSHUFI64X2  $0x00, Z27, Z27, Z27
+	VSHUFI64X2  $0x00, Z28, Z28, Z28
+	VSHUFI64X2  $0x00, Z29, Z29, Z29
+	VSHUFI64X2  $0x00, Z30, Z30, Z30
+	MOVQ        dst+0(FP), DI
+	MOVQ        src+8(FP), SI
+	MOVQ        n+16(FP), R12
+	MOVQ        aad+24(FP), R8
+	MOVQ        na+32(FP), R14
 
 	// blocks of additional data, of all
 	LEAQ           15(R14), R11
@@ -5968,119 +6071,160 @@ TEXT ·open256VAES512(SB), NOSPLIT, $768-104
 	VPXOR           X0, X0, X0
 	VINSERTI128     $0x01, X1, Y0, Y0
 	VSHUFI64X2      $0x00, Z15, Z15, Z15
-	VBROADCASTI32X4 (AX), Z16
-	VBROADCASTI32X4 16(AX), Z17
+	VBROADCASTI32X4 (AX), Y16
+	VBROADCASTI32X4 16(AX), Y17
 	VPXORQ          Y16, Y0, Y0
 	VAESENC         Y17, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z17, Z12
-	VPBROADCASTD    rcon<>+0(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z16, Z13
-	VPXORQ          Z16, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z18
-	VPTERNLOGQ      $0x96, Z12, Z13, Z18
-	VAESENC         Y18, Y0, Y0
-	VPSHUFD         $0xff, Z18, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z17, Z13
-	VPXORQ          Z17, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z19
-	VPTERNLOGQ      $0x96, Z12, Z13, Z19
-	VAESENC         Y19, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z19, Z12
-	VPBROADCASTD    rcon<>+4(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z18, Z13
-	VPXORQ          Z18, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z20
-	VPTERNLOGQ      $0x96, Z12, Z13, Z20
-	VAESENC         Y20, Y0, Y0
-	VPSHUFD         $0xff, Z20, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z19, Z13
-	VPXORQ          Z19, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z21
-	VPTERNLOGQ      $0x96, Z12, Z13, Z21
-	VAESENC         Y21, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z21, Z12
-	VPBROADCASTD    rcon<>+8(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z20, Z13
-	VPXORQ          Z20, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z22
-	VPTERNLOGQ      $0x96, Z12, Z13, Z22
-	VAESENC         Y22, Y0, Y0
-	VPSHUFD         $0xff, Z22, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z21, Z13
-	VPXORQ          Z21, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z23
-	VPTERNLOGQ      $0x96, Z12, Z13, Z23
-	VAESENC         Y23, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z23, Z12
-	VPBROADCASTD    rcon<>+12(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z22, Z13
-	VPXORQ          Z22, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z24
-	VPTERNLOGQ      $0x96, Z12, Z13, Z24
-	VAESENC         Y24, Y0, Y0
-	VPSHUFD         $0xff, Z24, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z23, Z13
-	VPXORQ          Z23, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z25
-	VPTERNLOGQ      $0x96, Z12, Z13, Z25
-	VAESENC         Y25, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z25, Z12
-	VPBROADCASTD    rcon<>+16(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z24, Z13
-	VPXORQ          Z24, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z26
-	VPTERNLOGQ      $0x96, Z12, Z13, Z26
-	VAESENC         Y26, Y0, Y0
-	VPSHUFD         $0xff, Z26, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z25, Z13
-	VPXORQ          Z25, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z27
-	VPTERNLOGQ      $0x96, Z12, Z13, Z27
-	VAESENC         Y27, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z27, Z12
-	VPBROADCASTD    rcon<>+20(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z26, Z13
-	VPXORQ          Z26, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z28
-	VPTERNLOGQ      $0x96, Z12, Z13, Z28
-	VAESENC         Y28, Y0, Y0
-	VPSHUFD         $0xff, Z28, Z12
-	VPXORQ          Z14, Z14, Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z27, Z13
-	VPXORQ          Z27, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z29
-	VPTERNLOGQ      $0x96, Z12, Z13, Z29
-	VAESENC         Y29, Y0, Y0
-	VPSHUFB         lastWord<>+0(SB), Z29, Z12
-	VPBROADCASTD    rcon<>+24(SB), Z14
-	VAESENCLAST     Z14, Z12, Z12
-	VPSLLDQ         $0x04, Z28, Z13
-	VPXORQ          Z28, Z13, Z13
-	VPSLLDQ         $0x08, Z13, Z30
-	VPTERNLOGQ      $0x96, Z12, Z13, Z30
-	VAESENCLAST     Y30, Y0, Y0
-	MOVQ            dst+0(FP), DI
-	MOVQ            src+8(FP), SI
-	MOVQ            n+16(FP), R12
-	MOVQ            aad+24(FP), R8
-	MOVQ            na+32(FP), R14
+	VPSHUFB         lastWord<>+0(SB), Y17, Y12
+	VPBROADCASTD    rcon<>+0(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y16, Y13
+	VPXORQ      Y16, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y18
+	VPTERNLOGQ  $0x96, Y12, Y13, Y18
+	VAESENC     Y18, Y0, Y0
+	VPSHUFD     $0xff, Y18, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y17, Y13
+	VPXORQ       Y17, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y19
+	VPTERNLOGQ   $0x96, Y12, Y13, Y19
+	VAESENC      Y19, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y19, Y12
+	VPBROADCASTD rcon<>+4(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y18, Y13
+	VPXORQ      Y18, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y20
+	VPTERNLOGQ  $0x96, Y12, Y13, Y20
+	VAESENC     Y20, Y0, Y0
+	VPSHUFD     $0xff, Y20, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y19, Y13
+	VPXORQ       Y19, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y21
+	VPTERNLOGQ   $0x96, Y12, Y13, Y21
+	VAESENC      Y21, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y21, Y12
+	VPBROADCASTD rcon<>+8(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y20, Y13
+	VPXORQ      Y20, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y22
+	VPTERNLOGQ  $0x96, Y12, Y13, Y22
+	VAESENC     Y22, Y0, Y0
+	VPSHUFD     $0xff, Y22, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y21, Y13
+	VPXORQ       Y21, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y23
+	VPTERNLOGQ   $0x96, Y12, Y13, Y23
+	VAESENC      Y23, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y23, Y12
+	VPBROADCASTD rcon<>+12(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y22, Y13
+	VPXORQ      Y22, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y24
+	VPTERNLOGQ  $0x96, Y12, Y13, Y24
+	VAESENC     Y24, Y0, Y0
+	VPSHUFD     $0xff, Y24, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y23, Y13
+	VPXORQ       Y23, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y25
+	VPTERNLOGQ   $0x96, Y12, Y13, Y25
+	VAESENC      Y25, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y25, Y12
+	VPBROADCASTD rcon<>+16(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y24, Y13
+	VPXORQ      Y24, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y26
+	VPTERNLOGQ  $0x96, Y12, Y13, Y26
+	VAESENC     Y26, Y0, Y0
+	VPSHUFD     $0xff, Y26, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y25, Y13
+	VPXORQ       Y25, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y27
+	VPTERNLOGQ   $0x96, Y12, Y13, Y27
+	VAESENC      Y27, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y27, Y12
+	VPBROADCASTD rcon<>+20(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y26, Y13
+	VPXORQ      Y26, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y28
+	VPTERNLOGQ  $0x96, Y12, Y13, Y28
+	VAESENC     Y28, Y0, Y0
+	VPSHUFD     $0xff, Y28, Y12
+	VPXORQ      Y14, Y14, Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST  Y14, Y12, Y12
+	VPSLLDQ      $0x04, Y27, Y13
+	VPXORQ       Y27, Y13, Y13
+	VPSLLDQ      $0x08, Y13, Y29
+	VPTERNLOGQ   $0x96, Y12, Y13, Y29
+	VAESENC      Y29, Y0, Y0
+	VPSHUFB      lastWord<>+0(SB), Y29, Y12
+	VPBROADCASTD rcon<>+24(SB), Y14
+
+	// four times the word that goes through the S-box, and the sums of words
+	VAESENCLAST Y14, Y12, Y12
+	VPSLLDQ     $0x04, Y28, Y13
+	VPXORQ      Y28, Y13, Y13
+	VPSLLDQ     $0x08, Y13, Y30
+	VPTERNLOGQ  $0x96, Y12, Y13, Y30
+	VAESENCLAST Y30, Y0, Y0
+	VSHUFI64X2  $0x00, Z16, Z16, Z16
+	VSHUFI64X2  $0x00, Z17, Z17, Z17
+	VSHUFI64X2  $0x00, Z18, Z18, Z18
+	VSHUFI64X2  $0x00, Z19, Z19, Z19
+	VSHUFI64X2  $0x00, Z20, Z20, Z20
+	VSHUFI64X2  $0x00, Z21, Z21, Z21
+	VSHUFI64X2  $0x00, Z22, Z22, Z22
+	VSHUFI64X2  $0x00, Z23, Z23, Z23
+	VSHUFI64X2  $0x00, Z24, Z24, Z24
+	VSHUFI64X2  $0x00, Z25, Z25, Z25
+	VSHUFI64X2  $0x00, Z26, Z26, Z26
+	VSHUFI64X2  $0x00, Z27, Z27, Z27
+	VSHUFI64X2  $0x00, Z28, Z28, Z28
+	VSHUFI64X2  $0x00, Z29, Z29, Z29
+	VSHUFI64X2  $0x00, Z30, Z30, Z30
+	MOVQ        dst+0(FP), DI
+	MOVQ        src+8(FP), SI
+	MOVQ        n+16(FP), R12
+	MOVQ        aad+24(FP), R8
+	MOVQ        na+32(FP), R14
 
 	// blocks of additional data, of all
 	LEAQ           15(R14), R11

@@ -94,7 +94,7 @@ func (w *wide) generate() {
 	VPXOR(X0, X0, X0)
 	VINSERTI128(U8(1), X1, Y0, Y0)
 	VSHUFI64X2(U8(0), Z15, Z15, Z15)
-	w.expand(Z12, Z13, Z14, Y0)
+	w.expand(Y12, Y13, Y14, Y0)
 
 	Load(Param("dst"), dst)
 	Load(Param("src"), src)
@@ -143,43 +143,46 @@ func (w *wide) counter() {
 
 // expand makes the round keys of the key at tmp0 and encrypts s with each as it comes.
 // It stands first, for the message can be looked at while the rounds of the schedule
-// wait for each other. It takes three registers.
+// wait for each other; and it works in half registers, which some processors are
+// quicker with, before it copies the keys to all lanes. It takes three registers.
 func (w *wide) expand(t, u, c, s VecPhysical) {
-	VBROADCASTI32X4(Mem{Base: tmp0}, w.key[0])
-	if w.bits == 256 {
-		VBROADCASTI32X4(Mem{Base: tmp0, Disp: 16}, w.key[1])
+	half := make([]VecPhysical, len(w.key))
+	for i, key := range w.key {
+		half[i] = key.AsY().(VecPhysical)
 	}
-	VPXORQ(w.key[0].AsY(), s, s)
+	VBROADCASTI32X4(Mem{Base: tmp0}, half[0])
+	if w.bits == 256 {
+		VBROADCASTI32X4(Mem{Base: tmp0, Disp: 16}, half[1])
+	}
+	VPXORQ(half[0], s, s)
 	for i := 1; i <= w.rounds; i++ {
-		if w.bits == 128 {
-			VPSHUFB(lastWord, w.key[i-1], t)
-			VPBROADCASTD(rcon.Offset(4*(i-1)), c)
-			w.nextKey(i, i-1, t, u, c)
-		} else if i > 1 && i%2 == 0 {
-			VPSHUFB(lastWord, w.key[i-1], t)
-			VPBROADCASTD(rcon.Offset(4*(i/2-1)), c)
-			w.nextKey(i, i-2, t, u, c)
-		} else if i > 1 {
-			VPSHUFD(U8(0xff), w.key[i-1], t)
+		back := w.bits / 128 // the key that this one is a sum of
+		switch {
+		case i < back:
+		case back == 1 || i%2 == 0:
+			VPSHUFB(lastWord, half[i-1], t)
+			VPBROADCASTD(rcon.Offset(4*(i/back-1)), c)
+		default:
+			VPSHUFD(U8(0xff), half[i-1], t)
 			VPXORQ(c, c, c)
-			w.nextKey(i, i-2, t, u, c)
+		}
+		if i >= back {
+			Comment("four times the word that goes through the S-box, and the sums of words")
+			VAESENCLAST(c, t, t)
+			VPSLLDQ(U8(4), half[i-back], u)
+			VPXORQ(half[i-back], u, u)
+			VPSLLDQ(U8(8), u, half[i])
+			VPTERNLOGQ(U8(0x96), t, u, half[i])
 		}
 		if i < w.rounds {
-			VAESENC(w.key[i].AsY(), s, s)
+			VAESENC(half[i], s, s)
 		} else {
-			VAESENCLAST(w.key[i].AsY(), s, s)
+			VAESENCLAST(half[i], s, s)
 		}
 	}
-}
-
-// nextKey makes round key i of the one before it in its chain, whose words are summed
-// up, and of t, four times the word that goes through the S-box.
-func (w *wide) nextKey(i, base int, t, u, c VecPhysical) {
-	VAESENCLAST(c, t, t)
-	VPSLLDQ(U8(4), w.key[base], u)
-	VPXORQ(w.key[base], u, u)
-	VPSLLDQ(U8(8), u, w.key[i])
-	VPTERNLOGQ(U8(0x96), t, u, w.key[i])
+	for _, key := range w.key {
+		VSHUFI64X2(U8(0), key, key, key)
+	}
 }
 
 // below makes m a mask of the lanes of the vector at position at that stand before
