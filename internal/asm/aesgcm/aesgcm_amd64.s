@@ -1626,6 +1626,226 @@ whole103:
 	JGE             eights
 
 hashed:
+	CMPQ CX, R12
+	JE   alone
+
+	// the last byte of 32 counters, which stands first, unless it overflows
+	ADDL    $0x20000000, BX
+	JCS     carry104
+	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
+	VPADDD  steps<>+0(SB), Z0, Z1
+	VPADDD  steps<>+64(SB), Z0, Z2
+	VPADDD  steps<>+128(SB), Z0, Z3
+	VPADDD  steps<>+192(SB), Z0, Z4
+	VPADDD  steps<>+256(SB), Z0, Z5
+	VPADDD  steps<>+320(SB), Z0, Z6
+	VPADDD  steps<>+384(SB), Z0, Z7
+	JMP     whole105
+
+carry104:
+	VMOVDQA64 Z15, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z1
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z2
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z3
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z4
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z5
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z6
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
+	VPADDD    fours<>+0(SB), Z12, Z12
+
+whole105:
+	VPADDD          thirtyTwos<>+0(SB), Z15, Z15
+	VPXORQ          Z16, Z0, Z0
+	VPXORQ          Z16, Z1, Z1
+	VPXORQ          Z16, Z2, Z2
+	VPXORQ          Z16, Z3, Z3
+	VPXORQ          Z16, Z4, Z4
+	VPXORQ          Z16, Z5, Z5
+	VPXORQ          Z16, Z6, Z6
+	VPXORQ          Z16, Z7, Z7
+	VAESENC         Z17, Z0, Z0
+	VMOVDQU64       -512(DI)(CX*1), Z12
+	VAESENC         Z17, Z1, Z1
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z17, Z2, Z2
+	VMOVDQU64       -448(DI)(CX*1), Z27
+	VAESENC         Z17, Z3, Z3
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z17, Z4, Z4
+	VBROADCASTI32X4 144(R9), Z31
+	VAESENC         Z17, Z5, Z5
+	VBROADCASTI32X4 160(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         Z17, Z6, Z6
+	VPSHUFD         $0x4e, Z27, Z30
+	VAESENC         Z17, Z7, Z7
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z27, Z30, Z30
+	VAESENC         Z18, Z1, Z1
+	VBROADCASTI32X4 16(R9), Z14
+	VAESENC         Z18, Z2, Z2
+	VBROADCASTI32X4 32(R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         Z18, Z3, Z3
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         Z18, Z4, Z4
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         Z18, Z5, Z5
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VAESENC         Z18, Z6, Z6
+	VPXORQ          Z31, Z29, Z10
+	VAESENC         Z18, Z7, Z7
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VAESENC         Z19, Z0, Z0
+	VPXORQ          Z13, Z30, Z9
+	VAESENC         Z19, Z1, Z1
+	VPXORQ          Z14, Z28, Z11
+	VAESENC         Z19, Z2, Z2
+	VMOVDQU64       -384(DI)(CX*1), Z12
+	VAESENC         Z19, Z3, Z3
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z19, Z4, Z4
+	VMOVDQU64       -320(DI)(CX*1), Z27
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z19, Z5, Z5
+	VBROADCASTI32X4 176(R9), Z31
+	VAESENC         Z19, Z6, Z6
+	VBROADCASTI32X4 192(R9), Z29
+	VAESENC         Z19, Z7, Z7
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         Z20, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z30
+	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z12, Z13, Z13
+	VPXORQ          Z27, Z30, Z30
+	VAESENC         Z20, Z2, Z2
+	VBROADCASTI32X4 48(R9), Z14
+	VAESENC         Z20, Z3, Z3
+	VBROADCASTI32X4 64(R9), Z28
+	VAESENC         Z20, Z4, Z4
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         Z20, Z5, Z5
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         Z20, Z6, Z6
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VAESENC         Z20, Z7, Z7
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VAESENC         Z21, Z2, Z2
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z21, Z3, Z3
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VMOVDQU64       -256(DI)(CX*1), Z12
+	VAESENC         Z21, Z4, Z4
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z21, Z5, Z5
+	VMOVDQU64       -192(DI)(CX*1), Z27
+	VAESENC         Z21, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z21, Z7, Z7
+	VBROADCASTI32X4 208(R9), Z31
+	VAESENC         Z22, Z0, Z0
+	VBROADCASTI32X4 224(R9), Z29
+	VAESENC         Z22, Z1, Z1
+	VPSHUFD         $0x4e, Z12, Z13
+	VPSHUFD         $0x4e, Z27, Z30
+	VAESENC         Z22, Z2, Z2
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         Z22, Z3, Z3
+	VPXORQ          Z27, Z30, Z30
+	VAESENC         Z22, Z4, Z4
+	VBROADCASTI32X4 80(R9), Z14
+	VAESENC         Z22, Z5, Z5
+	VBROADCASTI32X4 96(R9), Z28
+	VAESENC         Z22, Z6, Z6
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         Z22, Z7, Z7
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VAESENC         Z23, Z1, Z1
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         Z23, Z2, Z2
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VAESENC         Z23, Z3, Z3
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z23, Z4, Z4
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         Z23, Z5, Z5
+	VMOVDQU64       -128(DI)(CX*1), Z12
+	VAESENC         Z23, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z23, Z7, Z7
+	VBROADCASTI32X4 240(R9), Z31
+	VAESENC         Z24, Z0, Z0
+	VBROADCASTI32X4 128(R9), Z29
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         Z24, Z1, Z1
+	VPSHUFD         $0x4e, Z8, Z30
+	VAESENC         Z24, Z2, Z2
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         Z24, Z3, Z3
+	VPXORQ          Z8, Z30, Z30
+	VAESENC         Z24, Z4, Z4
+	VBROADCASTI32X4 112(R9), Z14
+	VAESENC         Z24, Z5, Z5
+	VBROADCASTI32X4 (R9), Z28
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         Z24, Z6, Z6
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         Z24, Z7, Z7
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         Z25, Z0, Z0
+	VPCLMULQDQ      $0x00, Z28, Z8, Z30
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VPCLMULQDQ      $0x11, Z28, Z8, Z28
+	VAESENC         Z25, Z3, Z3
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z25, Z4, Z4
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         Z25, Z5, Z5
+	VMOVDQU64       -64(DI)(CX*1), Z12
+	VAESENC         Z25, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z25, Z7, Z7
+	VPTERNLOGQ      $0x96, Z9, Z11, Z10
+	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD         $0x4e, Z9, Z9
+	VPTERNLOGQ      $0x96, Z13, Z9, Z10
+	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD         $0x4e, Z10, Z10
+	VPTERNLOGQ      $0x96, Z13, Z10, Z11
+	VPXORQ          Z11, Z12, Z8
+	VAESENCLAST     Z26, Z0, Z0
+	VAESENCLAST     Z26, Z1, Z1
+	VAESENCLAST     Z26, Z2, Z2
+	VAESENCLAST     Z26, Z3, Z3
+	VAESENCLAST     Z26, Z4, Z4
+	VAESENCLAST     Z26, Z5, Z5
+	VAESENCLAST     Z26, Z6, Z6
+	VAESENCLAST     Z26, Z7, Z7
+	JMP             rest
+
+alone:
 	VMOVDQU64       -512(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
 	VMOVDQU64       -448(DI)(CX*1), Z27
@@ -1718,8 +1938,6 @@ hashed:
 	VPSHUFD         $0x4e, Z10, Z10
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
 	VPXORQ          Z11, Z12, Z8
-	CMPQ            CX, R12
-	JNE             stream
 	JMP             ends
 
 rest:
@@ -1948,7 +2166,7 @@ ends:
 	BZHIQ           BX, numbers<>+16(SB), BX
 	ANDNQ           AX, BX, AX
 	TESTQ           AX, AX
-	JE              nodata104
+	JE              nodata106
 	KMOVQ           AX, K1
 	VMOVDQU8.Z      (SI)(CX*1), K1, Z13
 	VPXORQ          Z13, Z0, Z0
@@ -1958,7 +2176,7 @@ ends:
 	VPXORQ          Z13, Z12, Z12
 	VPADDD          fours<>+0(SB), Z15, Z15
 
-nodata104:
+nodata106:
 	ADDQ       $0x40, CX
 	VPCLMULQDQ $0x00, Z8, Z31, Z9
 	VPCLMULQDQ $0x01, Z8, Z31, Z10
@@ -1999,7 +2217,7 @@ finish:
 	BZHIQ      BX, numbers<>+16(SB), BX
 	ANDNQ      AX, BX, AX
 	TESTQ      AX, AX
-	JE         nodata105
+	JE         nodata107
 	KMOVQ      AX, K1
 	VMOVDQU8.Z (SI)(CX*1), K1, Z13
 	VPXORQ     Z13, Z0, Z0
@@ -2009,7 +2227,7 @@ finish:
 	VPXORQ     Z13, Z12, Z12
 	VPADDD     fours<>+0(SB), Z15, Z15
 
-nodata105:
+nodata107:
 	MOVQ  last+64(FP), AX
 	TESTQ AX, AX
 	JE    nolengths
@@ -5595,6 +5813,258 @@ whole103:
 	JGE             eights
 
 hashed:
+	CMPQ CX, R12
+	JE   alone
+
+	// the last byte of 32 counters, which stands first, unless it overflows
+	ADDL    $0x20000000, BX
+	JCS     carry104
+	VPSHUFB ctrOrder<>+0(SB), Z15, Z0
+	VPADDD  steps<>+0(SB), Z0, Z1
+	VPADDD  steps<>+64(SB), Z0, Z2
+	VPADDD  steps<>+128(SB), Z0, Z3
+	VPADDD  steps<>+192(SB), Z0, Z4
+	VPADDD  steps<>+256(SB), Z0, Z5
+	VPADDD  steps<>+320(SB), Z0, Z6
+	VPADDD  steps<>+384(SB), Z0, Z7
+	JMP     whole105
+
+carry104:
+	VMOVDQA64 Z15, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z0
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z1
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z2
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z3
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z4
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z5
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z6
+	VPADDD    fours<>+0(SB), Z12, Z12
+	VPSHUFB   ctrOrder<>+0(SB), Z12, Z7
+	VPADDD    fours<>+0(SB), Z12, Z12
+
+whole105:
+	VPADDD          thirtyTwos<>+0(SB), Z15, Z15
+	VPXORQ          Z16, Z0, Z0
+	VPXORQ          Z16, Z1, Z1
+	VPXORQ          Z16, Z2, Z2
+	VPXORQ          Z16, Z3, Z3
+	VPXORQ          Z16, Z4, Z4
+	VPXORQ          Z16, Z5, Z5
+	VPXORQ          Z16, Z6, Z6
+	VPXORQ          Z16, Z7, Z7
+	VAESENC         Z17, Z0, Z0
+	VAESENC         Z17, Z1, Z1
+	VMOVDQU64       -512(DI)(CX*1), Z12
+	VAESENC         Z17, Z2, Z2
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z17, Z3, Z3
+	VMOVDQU64       -448(DI)(CX*1), Z27
+	VAESENC         Z17, Z4, Z4
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z17, Z5, Z5
+	VAESENC         Z17, Z6, Z6
+	VBROADCASTI32X4 144(R9), Z31
+	VAESENC         Z17, Z7, Z7
+	VBROADCASTI32X4 160(R9), Z29
+	VAESENC         Z18, Z0, Z0
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         Z18, Z1, Z1
+	VPSHUFD         $0x4e, Z27, Z30
+	VAESENC         Z18, Z2, Z2
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VPXORQ          Z27, Z30, Z30
+	VAESENC         Z18, Z5, Z5
+	VBROADCASTI32X4 16(R9), Z14
+	VAESENC         Z18, Z6, Z6
+	VBROADCASTI32X4 32(R9), Z28
+	VAESENC         Z18, Z7, Z7
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         Z19, Z1, Z1
+	VAESENC         Z19, Z2, Z2
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         Z19, Z3, Z3
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VAESENC         Z19, Z4, Z4
+	VPXORQ          Z31, Z29, Z10
+	VAESENC         Z19, Z5, Z5
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VAESENC         Z19, Z6, Z6
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VAESENC         Z19, Z7, Z7
+	VAESENC         Z20, Z0, Z0
+	VPXORQ          Z13, Z30, Z9
+	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z14, Z28, Z11
+	VAESENC         Z20, Z2, Z2
+	VMOVDQU64       -384(DI)(CX*1), Z12
+	VAESENC         Z20, Z3, Z3
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z20, Z4, Z4
+	VAESENC         Z20, Z5, Z5
+	VMOVDQU64       -320(DI)(CX*1), Z27
+	VAESENC         Z20, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z20, Z7, Z7
+	VBROADCASTI32X4 176(R9), Z31
+	VAESENC         Z21, Z0, Z0
+	VBROADCASTI32X4 192(R9), Z29
+	VAESENC         Z21, Z1, Z1
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         Z21, Z2, Z2
+	VAESENC         Z21, Z3, Z3
+	VPSHUFD         $0x4e, Z27, Z30
+	VAESENC         Z21, Z4, Z4
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         Z21, Z5, Z5
+	VPXORQ          Z27, Z30, Z30
+	VAESENC         Z21, Z6, Z6
+	VBROADCASTI32X4 48(R9), Z14
+	VAESENC         Z21, Z7, Z7
+	VBROADCASTI32X4 64(R9), Z28
+	VAESENC         Z22, Z0, Z0
+	VAESENC         Z22, Z1, Z1
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         Z22, Z2, Z2
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         Z22, Z3, Z3
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         Z22, Z4, Z4
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VAESENC         Z22, Z5, Z5
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         Z22, Z6, Z6
+	VAESENC         Z22, Z7, Z7
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VAESENC         Z23, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z23, Z2, Z2
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         Z23, Z3, Z3
+	VMOVDQU64       -256(DI)(CX*1), Z12
+	VAESENC         Z23, Z4, Z4
+	VAESENC         Z23, Z5, Z5
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z23, Z6, Z6
+	VMOVDQU64       -192(DI)(CX*1), Z27
+	VAESENC         Z23, Z7, Z7
+	VPSHUFB         byteOrder<>+0(SB), Z27, Z27
+	VAESENC         Z24, Z0, Z0
+	VBROADCASTI32X4 208(R9), Z31
+	VAESENC         Z24, Z1, Z1
+	VAESENC         Z24, Z2, Z2
+	VBROADCASTI32X4 224(R9), Z29
+	VAESENC         Z24, Z3, Z3
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         Z24, Z4, Z4
+	VPSHUFD         $0x4e, Z27, Z30
+	VAESENC         Z24, Z5, Z5
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         Z24, Z6, Z6
+	VPXORQ          Z27, Z30, Z30
+	VAESENC         Z24, Z7, Z7
+	VAESENC         Z25, Z0, Z0
+	VBROADCASTI32X4 80(R9), Z14
+	VAESENC         Z25, Z1, Z1
+	VBROADCASTI32X4 96(R9), Z28
+	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         Z25, Z3, Z3
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         Z25, Z4, Z4
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         Z25, Z5, Z5
+	VAESENC         Z25, Z6, Z6
+	VPCLMULQDQ      $0x00, Z28, Z27, Z30
+	VAESENC         Z25, Z7, Z7
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         Z26, Z0, Z0
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VAESENC         Z26, Z1, Z1
+	VPCLMULQDQ      $0x11, Z28, Z27, Z28
+	VAESENC         Z26, Z2, Z2
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         Z26, Z3, Z3
+	VAESENC         Z26, Z4, Z4
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         Z26, Z5, Z5
+	VMOVDQU64       -128(DI)(CX*1), Z12
+	VAESENC         Z26, Z6, Z6
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         Z26, Z7, Z7
+	VBROADCASTI32X4 240(R9), Z31
+	VAESENC         384(R9), Z0, Z0
+	VAESENC         384(R9), Z1, Z1
+	VBROADCASTI32X4 128(R9), Z29
+	VAESENC         384(R9), Z2, Z2
+	VPSHUFD         $0x4e, Z12, Z13
+	VAESENC         384(R9), Z3, Z3
+	VPSHUFD         $0x4e, Z8, Z30
+	VAESENC         384(R9), Z4, Z4
+	VPXORQ          Z12, Z13, Z13
+	VAESENC         384(R9), Z5, Z5
+	VPXORQ          Z8, Z30, Z30
+	VAESENC         384(R9), Z6, Z6
+	VAESENC         384(R9), Z7, Z7
+	VBROADCASTI32X4 112(R9), Z14
+	VAESENC         448(R9), Z0, Z0
+	VBROADCASTI32X4 (R9), Z28
+	VAESENC         448(R9), Z1, Z1
+	VPCLMULQDQ      $0x00, Z31, Z13, Z31
+	VAESENC         448(R9), Z2, Z2
+	VPCLMULQDQ      $0x00, Z29, Z30, Z29
+	VAESENC         448(R9), Z3, Z3
+	VPCLMULQDQ      $0x00, Z14, Z12, Z13
+	VAESENC         448(R9), Z4, Z4
+	VAESENC         448(R9), Z5, Z5
+	VPCLMULQDQ      $0x00, Z28, Z8, Z30
+	VAESENC         448(R9), Z6, Z6
+	VPTERNLOGQ      $0x96, Z31, Z29, Z10
+	VAESENC         448(R9), Z7, Z7
+	VPCLMULQDQ      $0x11, Z14, Z12, Z14
+	VAESENC         512(R9), Z0, Z0
+	VPCLMULQDQ      $0x11, Z28, Z8, Z28
+	VAESENC         512(R9), Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z30, Z9
+	VAESENC         512(R9), Z2, Z2
+	VAESENC         512(R9), Z3, Z3
+	VPTERNLOGQ      $0x96, Z14, Z28, Z11
+	VAESENC         512(R9), Z4, Z4
+	VMOVDQU64       -64(DI)(CX*1), Z12
+	VAESENC         512(R9), Z5, Z5
+	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
+	VAESENC         512(R9), Z6, Z6
+	VPTERNLOGQ      $0x96, Z9, Z11, Z10
+	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z9, Z13
+	VPSHUFD         $0x4e, Z9, Z9
+	VPTERNLOGQ      $0x96, Z13, Z9, Z10
+	VPCLMULQDQ      $0x10, polynomial<>+0(SB), Z10, Z13
+	VPSHUFD         $0x4e, Z10, Z10
+	VPTERNLOGQ      $0x96, Z13, Z10, Z11
+	VAESENC         512(R9), Z7, Z7
+	VPXORQ          Z11, Z12, Z8
+	VAESENCLAST     576(R9), Z0, Z0
+	VAESENCLAST     576(R9), Z1, Z1
+	VAESENCLAST     576(R9), Z2, Z2
+	VAESENCLAST     576(R9), Z3, Z3
+	VAESENCLAST     576(R9), Z4, Z4
+	VAESENCLAST     576(R9), Z5, Z5
+	VAESENCLAST     576(R9), Z6, Z6
+	VAESENCLAST     576(R9), Z7, Z7
+	JMP             rest
+
+alone:
 	VMOVDQU64       -512(DI)(CX*1), Z12
 	VPSHUFB         byteOrder<>+0(SB), Z12, Z12
 	VMOVDQU64       -448(DI)(CX*1), Z27
@@ -5687,8 +6157,6 @@ hashed:
 	VPSHUFD         $0x4e, Z10, Z10
 	VPTERNLOGQ      $0x96, Z13, Z10, Z11
 	VPXORQ          Z11, Z12, Z8
-	CMPQ            CX, R12
-	JNE             stream
 	JMP             ends
 
 rest:
@@ -5917,7 +6385,7 @@ ends:
 	BZHIQ           BX, numbers<>+16(SB), BX
 	ANDNQ           AX, BX, AX
 	TESTQ           AX, AX
-	JE              nodata104
+	JE              nodata106
 	KMOVQ           AX, K1
 	VMOVDQU8.Z      (SI)(CX*1), K1, Z13
 	VPXORQ          Z13, Z0, Z0
@@ -5927,7 +6395,7 @@ ends:
 	VPXORQ          Z13, Z12, Z12
 	VPADDD          fours<>+0(SB), Z15, Z15
 
-nodata104:
+nodata106:
 	ADDQ       $0x40, CX
 	VPCLMULQDQ $0x00, Z8, Z31, Z9
 	VPCLMULQDQ $0x01, Z8, Z31, Z10
@@ -5968,7 +6436,7 @@ finish:
 	BZHIQ      BX, numbers<>+16(SB), BX
 	ANDNQ      AX, BX, AX
 	TESTQ      AX, AX
-	JE         nodata105
+	JE         nodata107
 	KMOVQ      AX, K1
 	VMOVDQU8.Z (SI)(CX*1), K1, Z13
 	VPXORQ     Z13, Z0, Z0
@@ -5978,7 +6446,7 @@ finish:
 	VPXORQ     Z13, Z12, Z12
 	VPADDD     fours<>+0(SB), Z15, Z15
 
-nodata105:
+nodata107:
 	MOVQ  last+64(FP), AX
 	TESTQ AX, AX
 	JE    nolengths

@@ -6,7 +6,7 @@ import (
 )
 
 // benchmarkSizes are plaintexts; the additional data has 32 bytes.
-var benchmarkSizes = []int{16, 64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10}
+var benchmarkSizes = []int{16, 64, 256, 1 << 10, 1350, 4 << 10, 16 << 10, 64 << 10}
 
 // forBenchmarks runs f for every kernel, and as its twin the standard library called
 // as an application calls it.

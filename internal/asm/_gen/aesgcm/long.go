@@ -101,9 +101,6 @@ func (w *wide) long() {
 	CMPQ(tmp2, U8(8))
 	JL(to("rest"))
 	w.eights(acc)
-	CMPQ(pos, dataEnd)
-	JNE(to("stream"))
-	JMP(to("ends"))
 	Label("rest")
 	w.rest(acc)
 
@@ -295,7 +292,7 @@ func collect() {
 func at(base GPPhysical, i int) Mem { return Mem{Base: base, Index: pos, Scale: 1, Disp: 64 * i} }
 
 // eights does eight vectors of data at a time; tmp2 counts the vectors, and the key
-// stream of the first eight is there. The hash of eight vectors is interleaved with
+// stream of the first eight is there; it goes on to the rest or the ends. The hash of eight vectors is interleaved with
 // the rounds of the next eight when sealing, and with their own when opening; the
 // product collects two vectors at a time.
 func (w *wide) eights(acc VecPhysical) {
@@ -411,6 +408,10 @@ func (w *wide) eights(acc VecPhysical) {
 		encrypt(hash(src, 0))
 		apply()
 		JGE(to("eights"))
+		Label("fewer")
+		CMPQ(pos, dataEnd)
+		JNE(to("stream"))
+		JMP(to("ends"))
 	} else {
 		apply()
 		JL(to("hashed"))
@@ -419,9 +420,14 @@ func (w *wide) eights(acc VecPhysical) {
 		apply()
 		JGE(to("eights"))
 		Label("hashed")
+		CMPQ(pos, dataEnd)
+		JE(to("alone"))
+		encrypt(hash(dst, -8))
+		JMP(to("rest"))
+		Label("alone")
 		run(hash(dst, -8))
+		JMP(to("ends"))
 	}
-	Label("fewer")
 }
 
 // rest does the vectors of data that are left, at most seven, as one group. Their key
