@@ -190,7 +190,7 @@ DATA fours<>+56(SB)/8, $0x0000000400000000
 GLOBL fours<>(SB), RODATA|NOPTR, $64
 
 // func seal128VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV, VAES, VPCLMULQDQ
 TEXT ·seal128VAES512(SB), NOSPLIT, $768-104
 	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
 	MOVQ            key+40(FP), AX
@@ -381,7 +381,8 @@ TEXT ·seal128VAES512(SB), NOSPLIT, $768-104
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K4
 	TESTQ      AX, AX
 	JE         nodata3
@@ -400,7 +401,8 @@ nodata3:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad3
 	KMOVQ      AX, K5
@@ -425,7 +427,8 @@ noaad3:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K3
 	TESTQ      AX, AX
 	JE         nodata2
@@ -444,7 +447,8 @@ nodata2:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad2
 	KMOVQ      AX, K5
@@ -469,7 +473,8 @@ noaad2:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K2
 	TESTQ      AX, AX
 	JE         nodata1
@@ -488,7 +493,8 @@ nodata1:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad1
 	KMOVQ      AX, K5
@@ -513,7 +519,8 @@ noaad1:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K1
 	TESTQ      AX, AX
 	JE         nodata0
@@ -532,7 +539,8 @@ nodata0:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad0
 	KMOVQ      AX, K5
@@ -1181,7 +1189,8 @@ prepared:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         nodata101
 	KMOVQ      AX, K1
@@ -1225,7 +1234,8 @@ additional:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K1
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
@@ -2164,7 +2174,8 @@ ends:
 	CMPQ            BX, $0x40
 	CMOVQGT         numbers<>+8(SB), BX
 	BZHIQ           BX, numbers<>+16(SB), BX
-	ANDNQ           AX, BX, AX
+	NOTQ            BX
+	ANDQ            BX, AX
 	TESTQ           AX, AX
 	JE              nodata106
 	KMOVQ           AX, K1
@@ -2215,7 +2226,8 @@ finish:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         nodata107
 	KMOVQ      AX, K1
@@ -2308,7 +2320,7 @@ unmasked:
 	RET
 
 // func open128VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV, VAES, VPCLMULQDQ
 TEXT ·open128VAES512(SB), NOSPLIT, $768-104
 	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
 	MOVQ            key+40(FP), AX
@@ -2499,7 +2511,8 @@ TEXT ·open128VAES512(SB), NOSPLIT, $768-104
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K4
 	TESTQ      AX, AX
 	JE         nodata3
@@ -2518,7 +2531,8 @@ nodata3:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad3
 	KMOVQ      AX, K5
@@ -2543,7 +2557,8 @@ noaad3:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K3
 	TESTQ      AX, AX
 	JE         nodata2
@@ -2562,7 +2577,8 @@ nodata2:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad2
 	KMOVQ      AX, K5
@@ -2587,7 +2603,8 @@ noaad2:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K2
 	TESTQ      AX, AX
 	JE         nodata1
@@ -2606,7 +2623,8 @@ nodata1:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad1
 	KMOVQ      AX, K5
@@ -2631,7 +2649,8 @@ noaad1:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K1
 	TESTQ      AX, AX
 	JE         nodata0
@@ -2650,7 +2669,8 @@ nodata0:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad0
 	KMOVQ      AX, K5
@@ -3295,7 +3315,8 @@ prepared:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         nodata101
 	KMOVQ      AX, K1
@@ -3338,7 +3359,8 @@ additional:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K1
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
@@ -4059,7 +4081,8 @@ ends:
 	CMPQ            BX, $0x40
 	CMOVQGT         numbers<>+8(SB), BX
 	BZHIQ           BX, numbers<>+16(SB), BX
-	ANDNQ           AX, BX, AX
+	NOTQ            BX
+	ANDQ            BX, AX
 	TESTQ           AX, AX
 	JE              nodata104
 	KMOVQ           AX, K1
@@ -4109,7 +4132,8 @@ finish:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         nodata105
 	KMOVQ      AX, K1
@@ -4201,7 +4225,7 @@ unmasked:
 	RET
 
 // func seal256VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV, VAES, VPCLMULQDQ
 TEXT ·seal256VAES512(SB), NOSPLIT, $768-104
 	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
 	MOVQ            key+40(FP), AX
@@ -4428,7 +4452,8 @@ TEXT ·seal256VAES512(SB), NOSPLIT, $768-104
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K4
 	TESTQ      AX, AX
 	JE         nodata3
@@ -4447,7 +4472,8 @@ nodata3:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad3
 	KMOVQ      AX, K5
@@ -4472,7 +4498,8 @@ noaad3:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K3
 	TESTQ      AX, AX
 	JE         nodata2
@@ -4491,7 +4518,8 @@ nodata2:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad2
 	KMOVQ      AX, K5
@@ -4516,7 +4544,8 @@ noaad2:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K2
 	TESTQ      AX, AX
 	JE         nodata1
@@ -4535,7 +4564,8 @@ nodata1:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad1
 	KMOVQ      AX, K5
@@ -4560,7 +4590,8 @@ noaad1:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K1
 	TESTQ      AX, AX
 	JE         nodata0
@@ -4579,7 +4610,8 @@ nodata0:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad0
 	KMOVQ      AX, K5
@@ -5304,7 +5336,8 @@ prepared:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         nodata101
 	KMOVQ      AX, K1
@@ -5348,7 +5381,8 @@ additional:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K1
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
@@ -6383,7 +6417,8 @@ ends:
 	CMPQ            BX, $0x40
 	CMOVQGT         numbers<>+8(SB), BX
 	BZHIQ           BX, numbers<>+16(SB), BX
-	ANDNQ           AX, BX, AX
+	NOTQ            BX
+	ANDQ            BX, AX
 	TESTQ           AX, AX
 	JE              nodata106
 	KMOVQ           AX, K1
@@ -6434,7 +6469,8 @@ finish:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         nodata107
 	KMOVQ      AX, K1
@@ -6527,7 +6563,7 @@ unmasked:
 	RET
 
 // func open256VAES512(dst *byte, src *byte, n uint64, aad *byte, na uint64, key *byte, nonce *byte, ctr uint64, last uint64, aadTotal uint64, total uint64, acc *byte, out *byte)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI, BMI2, CMOV, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV, VAES, VPCLMULQDQ
 TEXT ·open256VAES512(SB), NOSPLIT, $768-104
 	// lane 0: the block of zeros, whose encryption is H; lane 1: J₀
 	MOVQ            key+40(FP), AX
@@ -6754,7 +6790,8 @@ TEXT ·open256VAES512(SB), NOSPLIT, $768-104
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K4
 	TESTQ      AX, AX
 	JE         nodata3
@@ -6773,7 +6810,8 @@ nodata3:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad3
 	KMOVQ      AX, K5
@@ -6798,7 +6836,8 @@ noaad3:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K3
 	TESTQ      AX, AX
 	JE         nodata2
@@ -6817,7 +6856,8 @@ nodata2:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad2
 	KMOVQ      AX, K5
@@ -6842,7 +6882,8 @@ noaad2:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K2
 	TESTQ      AX, AX
 	JE         nodata1
@@ -6861,7 +6902,8 @@ nodata1:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad1
 	KMOVQ      AX, K5
@@ -6886,7 +6928,8 @@ noaad1:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K1
 	TESTQ      AX, AX
 	JE         nodata0
@@ -6905,7 +6948,8 @@ nodata0:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         noaad0
 	KMOVQ      AX, K5
@@ -7626,7 +7670,8 @@ prepared:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         nodata101
 	KMOVQ      AX, K1
@@ -7669,7 +7714,8 @@ additional:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	KMOVQ      AX, K1
 	VMOVDQU8.Z (R8)(CX*1), K1, Z13
 	VPSHUFB    byteOrder<>+0(SB), Z13, Z13
@@ -8454,7 +8500,8 @@ ends:
 	CMPQ            BX, $0x40
 	CMOVQGT         numbers<>+8(SB), BX
 	BZHIQ           BX, numbers<>+16(SB), BX
-	ANDNQ           AX, BX, AX
+	NOTQ            BX
+	ANDQ            BX, AX
 	TESTQ           AX, AX
 	JE              nodata104
 	KMOVQ           AX, K1
@@ -8504,7 +8551,8 @@ finish:
 	CMPQ       BX, $0x40
 	CMOVQGT    numbers<>+8(SB), BX
 	BZHIQ      BX, numbers<>+16(SB), BX
-	ANDNQ      AX, BX, AX
+	NOTQ       BX
+	ANDQ       BX, AX
 	TESTQ      AX, AX
 	JE         nodata105
 	KMOVQ      AX, K1

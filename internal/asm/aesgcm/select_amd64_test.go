@@ -3,6 +3,9 @@
 package aesgcm
 
 import (
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/hardmls/hardmls/internal/asm/cpu"
@@ -55,5 +58,36 @@ func TestSelectNeedsWhatItUses(t *testing.T) {
 	}
 	if k, _ := Select(cpu.Detect()); !runs(k) {
 		t.Errorf("%v chosen for this CPU, which cannot run it", k)
+	}
+}
+
+// TestInstructionSets compares what the generator found in the code of each kernel
+// with what the kernel asks for.
+func TestInstructionSets(t *testing.T) {
+	source, err := os.ReadFile("aesgcm_amd64.s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sets := map[string]cpu.Features{
+		"AES": cpu.AES, "PCLMULQDQ": cpu.PCLMULQDQ, "AVX": cpu.AVX, "AVX2": cpu.AVX2, "BMI2": cpu.BMI2, "VAES": cpu.VAES,
+		"VPCLMULQDQ": cpu.VPCLMULQDQ, "AVX512F": cpu.AVX512, "AVX512BW": cpu.AVX512, "AVX512DQ": cpu.AVX512, "AVX512VL": cpu.AVX512,
+		"CMOV": 0, // every amd64 CPU has it
+	}
+	found := regexp.MustCompile(`(?m)^// func (\w+)\(.*\n// Requires: (.*)$`).FindAllSubmatch(source, -1)
+	if len(found) != 12 {
+		t.Fatalf("%d functions, want 12", len(found))
+	}
+	for _, f := range found {
+		name := string(f[1])
+		for _, k := range compiled {
+			if !strings.HasSuffix(strings.ToLower(name), k.String()) {
+				continue
+			}
+			for _, set := range strings.Split(string(f[2]), ", ") {
+				if want, ok := sets[set]; !ok || !needs(k).Has(want) {
+					t.Errorf("%s uses %s, which %v does not ask for", name, set, k)
+				}
+			}
+		}
 	}
 }

@@ -22,7 +22,7 @@ type narrow struct {
 	open         bool
 	width        int // blocks in a register
 	group        int // blocks in eight registers
-	labels       int
+	labels       int // made by unique
 
 	// Places in the frame.
 	power, folded, stream, ctr, mask, bounce, frame int
@@ -49,6 +49,7 @@ func (k *narrow) v(i int) VecPhysical {
 	return x
 }
 
+// unique makes a label of code that is written more than once.
 func (k *narrow) unique(name string) string {
 	k.labels++
 	return label("%s%d", name, k.labels)
@@ -63,11 +64,13 @@ var (
 	left          = R13
 )
 
+// at is a place in the frame.
 func (k *narrow) at(place int) Mem { return Mem{Base: base, Disp: place} }
 
 // h returns where H^i stands.
 func (k *narrow) h(i int) Mem { return k.at(k.power + 16*(k.group-i)) }
 
+// generate writes the function.
 func (k *narrow) generate() {
 	name := label("%s%d%s", map[bool]string{false: "seal", true: "open"}[k.open], k.bits, map[int]string{1: "AESNI", 2: "VAES256"}[k.width])
 	attributes := NOSPLIT

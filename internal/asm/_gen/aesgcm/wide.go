@@ -29,19 +29,19 @@ type wide struct {
 	open   bool
 	rounds int
 	key    []VecPhysical // round keys, in every lane: Z16 …
-	labels int
-}
-
-// unique makes a label of code that is written more than once.
-func (w *wide) unique(name string) string {
-	w.labels++
-	return label("%s%d", name, w.labels+100)
+	labels int           // made by unique
 }
 
 func newWide(bits int, open bool) *wide {
 	w := &wide{bits: bits, open: open, rounds: bits/32 + 6}
 	w.key = zmm(16, 16+w.rounds+1)
 	return w
+}
+
+// unique makes a label of code that is written more than once.
+func (w *wide) unique(name string) string {
+	w.labels++
+	return label("%s%d", name, w.labels+100)
 }
 
 // General registers. Positions count bytes from the start of the stream, and dst,
@@ -79,6 +79,7 @@ func (w *wide) round(i int) Op {
 	return Mem{Base: table, Disp: atKeys + 64*(i-inRegisters)}
 }
 
+// generate writes the function.
 func (w *wide) generate() {
 	name := label("%s%dVAES512", map[bool]string{false: "seal", true: "open"}[w.open], w.bits)
 	TEXT(name, NOSPLIT, signature)
@@ -200,7 +201,8 @@ func below(p GPPhysical, at Op, m GPPhysical) {
 func between(from, to GPPhysical, at Op, m, t GPPhysical) {
 	below(to, at, m)
 	below(from, at, t)
-	ANDNQ(m, t, m)
+	NOTQ(t)
+	ANDQ(t, m)
 }
 
 // lengths makes z the block of lengths in lane 3, reversed.
