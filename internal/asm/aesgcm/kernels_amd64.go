@@ -11,9 +11,10 @@ import "unsafe"
 // n bytes at src go to dst, na bytes at aad are hashed before them. ctr is the
 // counter of the first block of data, 2 for the first piece. acc points to the hash
 // of the pieces before, and is nil for the first one. What comes out is the hash, or
-// with last = 1 the tag of a message that has aadTotal and total bytes; a piece that
-// is not the last one has whole blocks only, of more than 256 bytes. dst may be src,
-// and out may be acc.
+// with last = 1 the tag of a message that has aadTotal and total bytes. A piece that
+// is not the last one has whole blocks only, but where additional data ends in it; a
+// last one that is not the first has more than 256 bytes. dst may be src, and out may
+// be acc. internal/asm/_gen/aesgcm says where the methods come from.
 
 //go:noescape
 func seal128VAES512(dst, src *byte, n uint64, aad *byte, na uint64, key, nonce *byte, ctr, last, aadTotal, total uint64, acc, out *byte)
