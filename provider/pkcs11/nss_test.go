@@ -61,7 +61,7 @@ func newNSS(t testing.TB) pkcs11.Config {
 
 func TestSignerOfNSS(t *testing.T) {
 	token := open(t, newNSS(t))
-	for _, id := range signatureSuites {
+	for _, id := range some(signatureSuites) {
 		s := bind(t, id)
 		scheme := s.Params().Signature
 		t.Run(scheme.String(), func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestSignerOfNSS(t *testing.T) {
 
 func TestKeysOfNSS(t *testing.T) {
 	token := open(t, newNSS(t))
-	for _, id := range kemSuites {
+	for _, id := range some(kemSuites) {
 		s := bind(t, id)
 		t.Run(s.Params().Name, func(t *testing.T) {
 			_, ref, err := token.Keys().Generate(t.Context(), s, provider.InitKey)

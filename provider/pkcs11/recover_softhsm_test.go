@@ -85,7 +85,7 @@ func signing(t *testing.T, s provider.Suite, goroutines int, signers ...*pkcs11.
 	}
 }
 
-// TestLogouts: 50 logouts under the load of 8 goroutines cost no error and no
+// TestLogouts: 50 logouts (10 with -short) under the load of 8 goroutines cost no error and no
 // wrong signature.
 func TestLogouts(t *testing.T) {
 	for name, newToken := range map[string]func(testing.TB) pkcs11.Config{
@@ -98,8 +98,12 @@ func TestLogouts(t *testing.T) {
 			s := bind(t, provider.P256_AES128GCM_SHA256_P256)
 			keys := generate(t, token, provider.ECDSA_P256_SHA256, "a", "b", "c")
 			i := intrude(t, token, cfg.Module)
+			logouts := 50
+			if testing.Short() {
+				logouts = 10
+			}
 			stop := signing(t, s, 8, keys...)
-			for range 50 {
+			for range logouts {
 				time.Sleep(20 * time.Millisecond)
 				i.logout()
 			}
@@ -107,7 +111,7 @@ func TestLogouts(t *testing.T) {
 			n, longest := stop()
 			st := token.Stats()
 			t.Logf("%d signatures, longest %v, %d new logins, %d retries", n, longest, st.Regenerations, st.Retries)
-			if st.Regenerations < 25 {
+			if st.Regenerations < uint64(logouts/2) {
 				t.Errorf("only %d new logins: the logouts were not felt", st.Regenerations)
 			}
 			if n < 30 || st.Reinits > 0 {

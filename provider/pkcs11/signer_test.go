@@ -27,7 +27,7 @@ var signatureSuites = []provider.CipherSuite{
 
 func TestSignerOfSoftHSM(t *testing.T) {
 	token := open(t, newSoftHSM(t))
-	for _, id := range signatureSuites {
+	for _, id := range some(signatureSuites) {
 		s := bind(t, id)
 		scheme := s.Params().Signature
 		t.Run(scheme.String(), func(t *testing.T) {
