@@ -219,6 +219,12 @@ func TestAlwaysAuthenticate(t *testing.T) {
 	if n := f.count("sign") - before; n != 1 {
 		t.Errorf("%d attempts, want 1", n)
 	}
+	f.set(func() { f.objects[1].attrs[ckaAlwaysAuth] = []byte{0} })
+	other, err := token.Signer(t.Context(), Query{ID: made.Info().ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signs(t, other, "the login is still there")
 }
 
 func TestHangingLogin(t *testing.T) {

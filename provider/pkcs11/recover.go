@@ -95,8 +95,8 @@ func (t *Token) use(ctx context.Context, op string, f func(ctx context.Context, 
 func (t *Token) attempts(ctx context.Context, op string, f func(context.Context) (stamp, error)) error {
 	var r *recovery
 	for tries := 1; ; tries++ {
-		if err := t.usable(); err != nil {
-			return err
+		if t.isClosed() {
+			return ErrClosed
 		}
 		st, err := f(ctx)
 		if err == nil {
@@ -111,17 +111,12 @@ func (t *Token) attempts(ctx context.Context, op string, f func(context.Context)
 			defer cancel()
 			r.ctx = deadline
 		}
-		if !r.again(ctx, st, err) {
+		if again, refused := r.again(ctx, st, err); refused != nil {
+			return t.failed(op, tries, refused)
+		} else if !again {
 			return t.failed(op, tries, err)
 		}
 	}
-}
-
-func (t *Token) usable() error {
-	if t.isClosed() {
-		return ErrClosed
-	}
-	return t.stopped()
 }
 
 // A recovery is one operation's way up the ladder.
@@ -163,49 +158,51 @@ var ladders = map[class][]remedy{
 }
 
 // again applies the remedy for err, which came under the login st, and reports
-// whether to try again.
-func (r *recovery) again(caller context.Context, st stamp, err error) bool {
+// whether to try again. The remedy may need a PIN, and refused is why there is
+// none.
+func (r *recovery) again(caller context.Context, st stamp, err error) (try bool, refused error) {
 	if caller.Err() != nil || r.t.cfg.RecoverTimeout < 0 || r.ctx.Err() != nil {
-		return false
+		return false, nil
 	}
 	c := classify(err)
 	ladder := ladders[c]
 	if len(ladder) == 0 {
-		return false
+		return false, nil
 	}
 	r.t.observe(Event{Kind: EventRetry, Call: r.op, Err: err})
 	if now := r.t.stamp(); now != st && now.epoch == r.t.m.currentEpoch() {
-		return true // somebody was quicker
+		return true, nil // somebody was quicker
 	}
 	if errors.Is(err, errKeyMoved) {
 		if r.moved++; r.moved > 2 {
-			return false
+			return false, nil
 		}
 	}
 	n := r.met[c]
 	r.met[c]++
 	if c == classUnknown && n >= len(ladder) {
-		return false
+		return false, nil
 	}
 	if c == classBusy && r.wait() != nil {
-		return false
+		return false, nil
 	}
 	what := ladder[min(n, len(ladder)-1)]
 	if what == newModule && c != classDevice && time.Since(r.start) < min(patience, r.t.cfg.RecoverTimeout/4) {
 		if what = newLogin; r.wait() != nil {
-			return false
+			return false, nil
 		}
 	}
-	r.apply(what, st)
-	return r.ctx.Err() == nil
+	refused = r.apply(what, st)
+	return r.ctx.Err() == nil, refused
 }
 
 // apply does what remedy says. Its own failure is not returned: the operation
-// is tried again, fails, and says more.
-func (r *recovery) apply(what remedy, st stamp) {
+// is tried again, fails, and says more. Only a refused PIN is: nothing helps
+// against that.
+func (r *recovery) apply(what remedy, st stamp) (refused error) {
 	switch what {
 	case another:
-		return
+		return nil
 	case newModule:
 		r.renew(st.epoch)
 	}
@@ -214,10 +211,15 @@ func (r *recovery) apply(what remedy, st stamp) {
 		r.renew(epoch)
 		_, err = r.t.regenerate(r.ctx, st)
 	}
-	if err != nil {
-		r.t.note(err)
-		r.wait()
+	if err == nil {
+		return nil
 	}
+	r.t.note(err)
+	if classify(err) == classPIN {
+		return err
+	}
+	r.wait()
+	return nil
 }
 
 // renew initialises the module again, unless somebody did since epoch.
