@@ -14,7 +14,7 @@ PROFILES  := profiles
 GROUPS_OF := ^Benchmark(Commit|Group|KeyPackage|Add|Join|Save|Load)
 
 .PHONY: all build test short race purego cross fuzz bench bench-groups benchcmp profile demo vectors \
-	lint vuln cover generate check-generate hsm hsm-deps arm64 ci
+	lint vuln cover generate check-generate crash hsm hsm-deps arm64 ci
 
 all: build lint test
 
@@ -108,6 +108,10 @@ check-generate: generate
 # arm64 runs the kernels for arm64 under qemu.
 arm64:
 	.ci/arm64
+
+# crash kills a process at every batch that it writes, and looks at what is left.
+crash:
+	$(GO) test ./mls -run '^TestCrash' -count=1 -v
 
 # hsm runs everything that talks to a token, after installing two in software.
 hsm: hsm-deps
