@@ -42,8 +42,12 @@ func put(group string, expect uint64) *provider.Batch {
 	return &provider.Batch{Group: g, Expect: expect, Put: []provider.Record{{Key: provider.Key{Group: g, Kind: 1}, Value: []byte(group)}}}
 }
 
-// waiting gives goroutines that were started time to take their places.
-func waiting() { time.Sleep(20 * time.Millisecond) }
+// waiting returns once n batches wait.
+func waiting(s *groupcommit.Store, n int) {
+	for s.Waiting() != n {
+		time.Sleep(time.Millisecond)
+	}
+}
 
 // TestTogether: what comes during a transaction goes into the next one, a conflict
 // fails alone, and who gives up waiting leaves no trace.
@@ -69,7 +73,7 @@ func TestTogether(t *testing.T) {
 	conflict := apply(t.Context(), put("conflict", 7))
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := apply(ctx, put("gone", 0))
-	waiting()
+	waiting(s, 12)
 	cancel()
 	if err := <-gone; !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
@@ -99,7 +103,7 @@ func TestTogether(t *testing.T) {
 	last := apply(ctx, put("last", 0))
 	<-inner.begun
 	cancel()
-	waiting()
+	time.Sleep(20 * time.Millisecond) // time to do it wrong
 	select {
 	case err := <-last:
 		t.Errorf("returned before its outcome is known: %v", err)
@@ -123,7 +127,7 @@ func TestClose(t *testing.T) {
 	go func() { accepted <- s.Apply(t.Context(), put("g", 0)) }()
 	<-inner.begun
 	go func() { closed <- s.Close() }()
-	waiting()
+	time.Sleep(20 * time.Millisecond) // time to do it wrong
 	inner.end <- struct{}{}
 	if err := <-accepted; err != nil {
 		t.Error(err)
