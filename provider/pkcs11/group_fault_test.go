@@ -78,10 +78,10 @@ func TestFailedSignatureBurnsNothing(t *testing.T) {
 	}
 }
 
-// TestManyGroupsShareAToken: 300 groups send at once through 8 sessions of a
+// TestManyGroupsShareAToken: 1,000 groups send at once through 8 sessions of a
 // token that takes 2 ms for a signature, all of which work at once.
 func TestManyGroupsShareAToken(t *testing.T) {
-	const groups, sessions, took = 300, 8, 2 * time.Millisecond
+	const groups, sessions, took = 1000, 8, 2 * time.Millisecond
 	f := newFake()
 	token := f.open(t, func(c *Config) { c.MaxSessions = sessions })
 	k := f.key(t, token, "alice")
