@@ -120,8 +120,8 @@ type Config struct {
 	OutOfOrder, Forward int
 	// MaxMessage is the longest plaintext that is sent, in bytes.
 	MaxMessage int
-	// MaxReceive is the longest message that Process and OpenMessage look at,
-	// in bytes.
+	// MaxReceive is the longest message that is looked at, in bytes: also a
+	// Welcome, a GroupInfo or a key package.
 	MaxReceive int
 	// MaxMembers bounds the leaves of the ratchet tree of a group that is
 	// joined, blank ones included: checking a tree costs time for each.
@@ -251,6 +251,14 @@ func (c Config) resolve() (config, error) {
 		limits:  secrettree.Limits{OutOfOrder: uint32(c.OutOfOrder), Forward: uint32(c.Forward)},
 		padding: framing.Padding{Buckets: slices.Clone(c.Padding.Buckets), Multiple: c.Padding.Multiple},
 	}, nil
+}
+
+// decode decodes an MLSMessage that came from outside, unless it is too long.
+func (c *config) decode(msg []byte) (*proto.MLSMessage, error) {
+	if len(msg) > c.MaxReceive {
+		return nil, ErrMessageTooLong
+	}
+	return proto.DecodeMLSMessage(clone(msg))
 }
 
 // maxGeneration is the largest window that a ratchet can have.

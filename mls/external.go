@@ -46,7 +46,7 @@ func JoinExternal(ctx context.Context, p provider.Provider, groupInfo []byte, si
 	if err != nil {
 		return nil, err
 	}
-	m, err := proto.DecodeMLSMessage(clone(groupInfo))
+	m, err := c.decode(groupInfo)
 	if err != nil {
 		return nil, public(err)
 	}

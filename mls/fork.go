@@ -58,10 +58,7 @@ func (g *Group) CompareGroupInfo(groupInfo []byte) (History, error) {
 }
 
 func (g *Group) compareGroupInfo(groupInfo []byte) (History, error) {
-	if len(groupInfo) > g.cfg.MaxReceive {
-		return 0, ErrMessageTooLong
-	}
-	m, err := proto.DecodeMLSMessage(clone(groupInfo))
+	m, err := g.cfg.decode(groupInfo)
 	if err != nil {
 		return 0, err
 	}

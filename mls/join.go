@@ -54,7 +54,7 @@ func OpenWelcome(ctx context.Context, p provider.Provider, msg []byte, cfg Confi
 	if p.Storage() == nil {
 		return nil, errNoStorage
 	}
-	m, err := proto.DecodeMLSMessage(clone(msg))
+	m, err := c.decode(msg)
 	if err != nil {
 		return nil, public(err)
 	}

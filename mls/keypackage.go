@@ -203,7 +203,7 @@ func ParseKeyPackage(c provider.Crypto, msg []byte, cfg Config) (*KeyPackage, er
 	if err != nil {
 		return nil, err
 	}
-	m, err := proto.DecodeMLSMessage(clone(msg))
+	m, err := rc.decode(msg)
 	if err != nil {
 		return nil, public(err)
 	}

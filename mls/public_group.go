@@ -48,7 +48,7 @@ func NewPublicGroup(ctx context.Context, c provider.Crypto, groupInfo []byte, cf
 	if err != nil {
 		return nil, err
 	}
-	m, err := proto.DecodeMLSMessage(clone(groupInfo))
+	m, err := rc.decode(groupInfo)
 	if err != nil {
 		return nil, public(err)
 	}
@@ -265,7 +265,7 @@ func (p *PublicGroup) Merge(c *PublicCommit) error {
 // ParseKeyPackage, and that it fits the group (RFC 9420 §10.1, §12.2).
 func (p *PublicGroup) ValidateKeyPackage(msg []byte) (*KeyPackage, error) {
 	v := p.view.Load()
-	m, err := proto.DecodeMLSMessage(clone(msg))
+	m, err := p.cfg.decode(msg)
 	if err != nil {
 		return nil, public(err)
 	}

@@ -326,3 +326,44 @@ func TestExternalSendersAreAuthenticated(t *testing.T) {
 		t.Errorf("got %v, want ErrCredential", err)
 	}
 }
+
+// TestMaxReceive: nothing longer than the limit is decoded, whatever it is.
+func TestMaxReceive(t *testing.T) {
+	ctx := t.Context()
+	alice, bob := newClient(t, "alice", mls.Config{}), newClient(t, "bob", mls.Config{})
+	alice.create()
+	b, err := alice.group.AddMembers(ctx, bob.keyPackage())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := alice.group.MergePending(ctx); err != nil {
+		t.Fatal(err)
+	}
+	info := alice.groupInfo()
+	kp := bob.keyPackage().Bytes()
+	small := bob.cfg
+	small.MaxReceive = 100
+	alice.cfg.MaxReceive = 100
+	alice.reload()
+	p, err := alice.group.Observe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]func() error{
+		"welcome": func() error { _, err := mls.OpenWelcome(ctx, bob.p, b.Welcome, small); return err },
+		"external join": func() error {
+			_, err := mls.JoinExternal(ctx, bob.p, info, bob.signer, bob.cred, small, mls.ExternalOptions{})
+			return err
+		},
+		"key package":    func() error { _, err := mls.ParseKeyPackage(bob.p.Crypto(), kp, small); return err },
+		"public group":   func() error { _, err := mls.NewPublicGroup(ctx, bob.p.Crypto(), info, small); return err },
+		"observed":       func() error { _, err := p.ValidateKeyPackage(kp); return err },
+		"history":        func() error { _, err := alice.group.CompareGroupInfo(info); return err },
+		"message":        func() error { _, err := alice.group.Process(ctx, kp, mls.ProcessOptions{}); return err },
+		"opened message": func() error { _, err := alice.group.OpenMessage(ctx, nil, kp, nil); return err },
+	} {
+		if err := f(); !errors.Is(err, mls.ErrMessageTooLong) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
